@@ -1,0 +1,1 @@
+//! Modbus devices over TCP: sockets, deadlines and sessions around the pure protocol.

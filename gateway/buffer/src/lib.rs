@@ -1,0 +1,1 @@
+//! Where batches settle and wait until every destination has confirmed them.

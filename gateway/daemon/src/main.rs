@@ -1,0 +1,3 @@
+//! The gateway daemon: wiring, lifecycle, command line and status page.
+
+fn main() {}

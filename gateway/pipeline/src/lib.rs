@@ -1,0 +1,1 @@
+//! From raw samples to few, true readings in numbered batches.

@@ -1,0 +1,3 @@
+//! A simulated plant, a demo broker and devices that misbehave.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! End-to-end tests against parts that no one here wrote.
