@@ -1,3 +1,24 @@
-//! The gateway daemon: wiring, lifecycle, command line and status page.
+//! The gateway daemon and its command line.
+//!
+//! `main` only reads the command line and hands over to the file of that
+//! command; `gateway.rs` is the place where the rooms are wired together.
 
-fn main() {}
+mod cli;
+mod clock;
+mod commands;
+mod condition;
+mod gateway;
+mod logging;
+mod outbox;
+mod rooms;
+mod secrets;
+mod status;
+mod summary;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    commands::dispatch(cli::Cli::parse())
+}

@@ -1,0 +1,202 @@
+//! The command line: every verb and flag, described once; help derives from here.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// An edge gateway in which a plant's readings settle and wait.
+#[derive(Parser, Debug)]
+#[command(
+    name = "forehearth",
+    version,
+    about = "Edge gateway: polls Modbus devices, keeps every reading until each broker has confirmed it.",
+    after_help = "Start here:\n  \
+        forehearth demo              a simulated plant, broker and gateway, nothing to set up\n  \
+        forehearth check DIR         every mistake in a configuration, with its place\n  \
+        forehearth run --config DIR  the daemon\n\n\
+        Exit status: 0 done, 1 findings or failure, 2 wrong usage."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The verbs.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Run the gateway. Never exits because a device or broker is absent.
+    Run(RunArgs),
+    /// Find every mistake in a configuration, offline, with file, line and column.
+    Check(CheckArgs),
+    /// Explain a finding code, for example FH1107.
+    Explain(ExplainArgs),
+    /// Watch a simulated plant survive cut networks, dead PLCs and kill -9.
+    Demo(DemoArgs),
+    /// Print what a broker carries as rows: Sparkplug, native and JSON messages.
+    Decode(DecodeArgs),
+    /// Look into a buffer, of a running gateway or of a dead one.
+    #[command(subcommand)]
+    Buffer(BufferCommand),
+}
+
+/// `forehearth run`
+#[derive(Args, Debug)]
+pub struct RunArgs {
+    /// Directory with gateway.toml, profiles/ and devices/.
+    #[arg(long, value_name = "DIR", default_value = "/etc/forehearth")]
+    pub config: PathBuf,
+    /// Directory for the buffer. One gateway per directory.
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/forehearth")]
+    pub state: PathBuf,
+    /// How much to log.
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    pub log: tracing::level_filters::LevelFilter,
+}
+
+/// `forehearth check`
+#[derive(Args, Debug)]
+pub struct CheckArgs {
+    /// Directory with gateway.toml, profiles/ and devices/.
+    #[arg(value_name = "DIR", default_value = "/etc/forehearth")]
+    pub dir: PathBuf,
+    /// Findings as JSON, with byte spans.
+    #[arg(long)]
+    pub json: bool,
+    /// Print one device fully expanded: addresses in both forms, and where each value came from.
+    #[arg(long, value_name = "DEVICE")]
+    pub show: Option<String>,
+    /// Language of findings.
+    #[arg(long, value_name = "LANG")]
+    pub lang: Option<Lang>,
+}
+
+/// `forehearth explain`
+#[derive(Args, Debug)]
+pub struct ExplainArgs {
+    /// The code, FH and four digits.
+    #[arg(value_name = "CODE")]
+    pub code: String,
+    /// Language of the text.
+    #[arg(long, value_name = "LANG")]
+    pub lang: Option<Lang>,
+}
+
+/// `forehearth demo`
+#[derive(Args, Debug)]
+pub struct DemoArgs {
+    /// No screen and no keys: cut the broker, kill the gateway, print one
+    /// summary line, exit 0 only if nothing was lost and the books balance.
+    #[arg(long)]
+    pub headless: bool,
+    /// Stop after this long (30s, 5m). Headless default: 30s.
+    #[arg(long = "for", value_name = "TIME", value_parser = parse_duration)]
+    pub duration: Option<Duration>,
+    /// First of the loopback ports to use; free ports when absent.
+    #[arg(long, value_name = "N")]
+    pub port_base: Option<u16>,
+}
+
+/// `forehearth decode`
+#[derive(Args, Debug)]
+pub struct DecodeArgs {
+    /// Where to listen, mqtt://HOST[:PORT].
+    #[arg(long, value_name = "URL")]
+    pub broker: String,
+    /// Topic filter. Default: everything Forehearth publishes.
+    #[arg(long, value_name = "FILTER")]
+    pub topic: Vec<String>,
+    /// One JSON object per row.
+    #[arg(long)]
+    pub json: bool,
+    /// Stop after this many rows.
+    #[arg(long, value_name = "N")]
+    pub count: Option<u64>,
+}
+
+/// `forehearth buffer …`
+#[derive(Subcommand, Debug)]
+pub enum BufferCommand {
+    /// Size, what waits for whom, how full, how it is written.
+    Stat(BufferArgs),
+    /// Every declared loss: range, readings, time and cause.
+    Gaps(BufferArgs),
+}
+
+/// Arguments of the buffer verbs.
+#[derive(Args, Debug)]
+pub struct BufferArgs {
+    /// The gateway's state directory.
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/forehearth")]
+    pub state: PathBuf,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A language people at the panel read.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Lang {
+    /// English.
+    En,
+    /// 中文
+    Zh,
+}
+
+impl Lang {
+    /// The language asked for, or else that of the environment (`LC_ALL`,
+    /// `LC_MESSAGES`, `LANG`, in the order of POSIX).
+    pub fn or_environment(asked: Option<Self>) -> Self {
+        let from_environment = || {
+            let value = ["LC_ALL", "LC_MESSAGES", "LANG"]
+                .iter()
+                .filter_map(|name| std::env::var(name).ok())
+                .find(|value| !value.is_empty());
+            match value {
+                Some(locale) if locale.starts_with("zh") => Self::Zh,
+                _ => Self::En,
+            }
+        };
+        asked.unwrap_or_else(from_environment)
+    }
+}
+
+/// Reads `500ms`, `30s`, `5m` or `2h`.
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, unit) = text.split_at(split);
+    let count: u64 =
+        digits.parse().map_err(|_| format!("`{text}` is no time; write 30s, 5m or 500ms"))?;
+    let millis = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return Err(format!("`{text}` has no unit; write 30s, 5m or 500ms")),
+    };
+    count
+        .checked_mul(millis)
+        .map(Duration::from_millis)
+        .ok_or_else(|| format!("`{text}` is too long"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cli, parse_duration};
+    use clap::CommandFactory;
+    use std::time::Duration;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_time_needs_its_unit() {
+        assert_eq!(parse_duration("30s"), Ok(Duration::from_secs(30)));
+        assert_eq!(parse_duration("250ms"), Ok(Duration::from_millis(250)));
+        assert!(parse_duration("30").is_err());
+        assert!(parse_duration("18446744073709551615h").is_err());
+    }
+}
