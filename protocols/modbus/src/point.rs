@@ -1,6 +1,10 @@
 //! A point: where on a Modbus device a tag lives and how its words are read.
 
+use core::fmt;
+
 use forehearth_model::DataType;
+
+use crate::MAX_STRING_BYTES;
 
 /// The four tables of the Modbus data model (Application Protocol V1.1b3, 4.3).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -76,5 +80,115 @@ impl Point {
             DataType::Lint | DataType::Ulint | DataType::Lreal => 4,
             DataType::String => self.string_bytes.div_ceil(2),
         }
+    }
+}
+
+/// Why address and type don't fit each other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PointError {
+    /// A coil or discrete input can only be BOOL.
+    BitTableHoldsBool,
+    /// BOOL in a register without saying which bit.
+    BoolNeedsBit(Address),
+    /// A bit of a register can only be BOOL.
+    BitIsBool(Address),
+    /// The value reaches beyond address 65535.
+    BeyondTable(Address),
+    /// A STRING without a length, or longer than one answer.
+    StringLength,
+}
+
+impl PointError {
+    /// What to write instead.
+    #[must_use]
+    pub const fn hint(&self) -> &'static str {
+        match self {
+            Self::BitTableHoldsBool => "use type BOOL, or an address in `hr:` or `ir:`",
+            Self::BoolNeedsBit(_) => "add the bit, 0 (least significant) to 15: `hr:100.0`",
+            Self::BitIsBool(_) => "use type BOOL, or leave out the part behind the dot",
+            Self::BeyondTable(_) => "is the type too wide, or the address off?",
+            Self::StringLength => "write `STRING[n]` with 1 to 250 bytes",
+        }
+    }
+}
+
+impl fmt::Display for PointError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BitTableHoldsBool => f.write_str("a coil or discrete input holds only BOOL"),
+            Self::BoolNeedsBit(at) => write!(f, "which bit of register {at} is meant?"),
+            Self::BitIsBool(at) => write!(f, "{at} is a single bit"),
+            Self::BeyondTable(at) => {
+                write!(f, "the value at {at} reaches beyond the last address of its table")
+            }
+            Self::StringLength => f.write_str("the text has no length that fits one answer"),
+        }
+    }
+}
+
+impl core::error::Error for PointError {}
+
+impl Point {
+    /// Whether address and type fit each other; the map is checked with this
+    /// and the read planner refuses what it refuses.
+    ///
+    /// # Errors
+    /// The first [`PointError`] that applies.
+    pub fn check(&self) -> Result<(), PointError> {
+        let is_bool = self.data_type == DataType::Bool;
+        if self.address.table.is_bits() {
+            if !is_bool || self.address.bit.is_some() {
+                return Err(PointError::BitTableHoldsBool);
+            }
+        } else {
+            match (is_bool, self.address.bit) {
+                (true, None) => return Err(PointError::BoolNeedsBit(self.address)),
+                (false, Some(_)) => return Err(PointError::BitIsBool(self.address)),
+                (true, Some(bit)) if bit > 15 => {
+                    return Err(PointError::BoolNeedsBit(self.address));
+                }
+                _ => {}
+            }
+        }
+        if self.data_type == DataType::String
+            && !(1..=MAX_STRING_BYTES).contains(&self.string_bytes)
+        {
+            return Err(PointError::StringLength);
+        }
+        if u32::from(self.width()) > self.address.room() {
+            return Err(PointError::BeyondTable(self.address));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Point, PointError, RegisterOrder};
+    use forehearth_model::DataType;
+
+    fn point(at: &str, data_type: DataType, string_bytes: u16) -> Point {
+        let address = at.parse().unwrap();
+        Point { address, data_type, order: RegisterOrder::Abcd, string_bytes }
+    }
+
+    #[test]
+    fn address_and_type_must_fit_each_other() {
+        for (at, data_type, bytes) in [
+            ("co:0", DataType::Bool, 0),
+            ("hr:0.3", DataType::Bool, 0),
+            ("hr:65534", DataType::Real, 0),
+            ("ir:65535", DataType::Sint, 0),
+            ("hr:0", DataType::String, 250),
+        ] {
+            assert_eq!(point(at, data_type, bytes).check(), Ok(()), "{at}");
+        }
+        let refused = |at, data_type, bytes| point(at, data_type, bytes).check().unwrap_err();
+        assert_eq!(refused("di:0", DataType::Int, 0), PointError::BitTableHoldsBool);
+        assert!(matches!(refused("hr:0", DataType::Bool, 0), PointError::BoolNeedsBit(_)));
+        assert!(matches!(refused("hr:0.1", DataType::Int, 0), PointError::BitIsBool(_)));
+        assert!(matches!(refused("hr:65535", DataType::Real, 0), PointError::BeyondTable(_)));
+        assert_eq!(refused("hr:0", DataType::String, 0), PointError::StringLength);
+        assert_eq!(refused("hr:0", DataType::String, 251), PointError::StringLength);
     }
 }
