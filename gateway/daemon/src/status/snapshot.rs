@@ -1,0 +1,130 @@
+//! The snapshot: the whole state of the gateway at one moment, as `/healthz` prints it.
+
+use serde::Serialize;
+
+/// Everything at one moment. Field names are a contract with scripts.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Snapshot {
+    /// Whether the books balance and storage takes what it must.
+    pub healthy: bool,
+    /// What is wrong, in words with a code; empty when healthy.
+    pub problems: Vec<String>,
+    /// `[gateway] id`.
+    pub gateway: String,
+    /// Version of this program.
+    pub version: &'static str,
+    /// This run.
+    pub epoch: u32,
+    /// Process id.
+    pub pid: u32,
+    /// Seconds since start.
+    pub uptime_seconds: u64,
+    /// `synced`, `holdover` or `unset`.
+    pub clock: &'static str,
+    /// Samples handed over by drivers.
+    pub acquired: u64,
+    /// Not sent on purpose.
+    pub suppressed: u64,
+    /// In an open batch.
+    pub pending: u64,
+    /// Sealed into numbered batches.
+    pub batched: u64,
+    /// By how many readings the books are off; 0.
+    pub imbalance: u64,
+    /// One per broker.
+    pub destinations: Vec<DestinationBooks>,
+    /// One per broker.
+    pub brokers: Vec<BrokerState>,
+    /// One per link.
+    pub links: Vec<LinkState>,
+    /// The buffer on disk.
+    pub buffer: BufferState,
+    /// Resident memory of the process in bytes.
+    pub memory_bytes: u64,
+    /// Processor time of the process in milliseconds.
+    pub cpu_ms: u64,
+}
+
+/// A destination's side of the books, in readings.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct DestinationBooks {
+    /// The broker's name.
+    pub name: String,
+    /// Found waiting at start.
+    pub recovered: u64,
+    /// Confirmed.
+    pub delivered: u64,
+    /// Still to be confirmed.
+    pub waiting: u64,
+    /// Dropped for want of room; declared in gap records.
+    pub shed: u64,
+    /// Dropped for age; declared in gap records.
+    pub expired: u64,
+    /// Not meant for this destination.
+    pub filtered: u64,
+}
+
+/// How a broker link does.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct BrokerState {
+    /// Its name.
+    pub name: String,
+    /// `offline`, `connecting` or `online`.
+    pub state: String,
+    /// The last error; empty when there was none.
+    pub last_error: String,
+    /// Connections made.
+    pub connects: u64,
+    /// Messages sent.
+    pub messages: u64,
+    /// Payload bytes sent.
+    pub bytes: u64,
+}
+
+/// How a field link does.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct LinkState {
+    /// Its name.
+    pub name: String,
+    /// `connecting`, `polling` or `down`.
+    pub state: String,
+    /// The last error; empty when there was none.
+    pub last_error: String,
+    /// Scans of a group begun.
+    pub polls: u64,
+    /// Polls that gave Bad readings.
+    pub failures: u64,
+    /// Polls skipped because the one before still ran.
+    pub overruns: u64,
+    /// Requests sent.
+    pub requests: u64,
+    /// Requests that got no answer in time.
+    pub timeouts: u64,
+    /// Answers after their deadline, dropped.
+    pub late: u64,
+    /// Frames that belong to no request.
+    pub stray: u64,
+    /// Exception answers.
+    pub exceptions: u64,
+}
+
+/// How the buffer does.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct BufferState {
+    /// `ok`, or what is wrong with storage.
+    pub state: String,
+    /// Bytes on disk, WAL included.
+    pub disk_bytes: u64,
+    /// Bytes of batches held in memory.
+    pub memory_bytes: u64,
+    /// Segment files.
+    pub segments: u64,
+    /// Group commits.
+    pub commits: u64,
+    /// Bytes handed to storage.
+    pub written_bytes: u64,
+    /// Readings written.
+    pub stored: u64,
+    /// Gap records declared.
+    pub gaps: u64,
+}
