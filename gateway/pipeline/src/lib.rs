@@ -1,1 +1,22 @@
 //! From raw samples to few, true readings in numbered batches.
+//!
+//! A [`Pipeline`] is given each [`Scan`](forehearth_model::Scan) of every
+//! link. It judges each sample (range, not-a-number), suppresses what is no
+//! news on purpose and counts that, and seals the rest into batches with one
+//! numbering without holes. At any moment
+//! `acquired = suppressed + pending + batched`.
+//!
+//! This crate has no clock, no I/O, no tokio and no queue that another task
+//! fills; it allocates per batch, never per sample.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+mod batcher;
+mod condition;
+mod pipeline;
+mod rule;
+mod tag;
+
+pub use batcher::{Destinations, EARLY_EVERY, MAX_BYTES, MAX_READINGS, Sealed};
+pub use pipeline::{Counts, Pipeline, Settings};
+pub use rule::{Report, Rule};
+pub use tag::LastKnown;

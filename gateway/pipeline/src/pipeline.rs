@@ -1,0 +1,284 @@
+//! The pipeline: every sample goes in, readings come out in batches, and the books balance.
+
+use std::time::{Duration, Instant};
+
+use forehearth_model::{
+    BatchId, BootId, CatalogueHash, ClockState, Epoch, Reading, Scan, Severity, Value,
+};
+
+use crate::batcher::{Batcher, Destinations, Limits, MAX_BYTES, MAX_READINGS, Origin, Sealed};
+use crate::condition::judge;
+use crate::rule::{Prepared, Rule, RuleBook};
+use crate::tag::{LastKnown, Tag};
+
+/// What every batch of a run shares, and when a batch is closed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Settings {
+    /// This run of the daemon; it must be on disk before the first batch.
+    pub epoch: Epoch,
+    /// The catalogue of the plan.
+    pub catalogue: CatalogueHash,
+    /// This boot of the machine.
+    pub boot: BootId,
+    /// What is known of the wall clock at start.
+    pub clock: ClockState,
+    /// The oldest reading of a batch waits at most this long.
+    pub batch_within: Duration,
+    /// Most readings of a batch, at least 1.
+    pub max_readings: usize,
+    /// Most bytes of a batch, estimated from above.
+    pub max_bytes: usize,
+}
+
+impl Settings {
+    /// Settings with the usual size of a batch: [`MAX_READINGS`] and [`MAX_BYTES`].
+    #[must_use]
+    pub const fn new(
+        epoch: Epoch,
+        catalogue: CatalogueHash,
+        boot: BootId,
+        clock: ClockState,
+        batch_within: Duration,
+    ) -> Self {
+        Self {
+            epoch,
+            catalogue,
+            boot,
+            clock,
+            batch_within,
+            max_readings: MAX_READINGS,
+            max_bytes: MAX_BYTES,
+        }
+    }
+}
+
+/// The pipeline's side of the books, in readings since it was made:
+/// `acquired = suppressed + pending + batched`, always.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counts {
+    /// Samples taken, failed ones included.
+    pub acquired: u64,
+    /// No news: not sent on purpose.
+    pub suppressed: u64,
+    /// News not handed over yet.
+    pub pending: u64,
+    /// Handed over in numbered batches.
+    pub batched: u64,
+    /// Batches handed over, the number of the last one.
+    pub batches: u64,
+    /// Samples of a tag the plan does not have: refused, outside the books,
+    /// a defect of the driver.
+    pub foreign: u64,
+}
+
+/// Judges, filters and batches the samples of all links. One owner, no clock.
+///
+/// Call [`take`](Self::take) with each scan, then [`poll`](Self::poll) until
+/// it gives nothing more; sleep until [`deadline`](Self::deadline) or the next
+/// scan, whichever is first. At the end [`flush`](Self::flush) and poll once more.
+#[derive(Debug)]
+pub struct Pipeline {
+    rules: Vec<Prepared>,
+    tags: Vec<Tag>,
+    batcher: Batcher,
+    counts: Counts,
+    start: Instant,
+}
+
+impl Pipeline {
+    /// A pipeline that has seen nothing yet; `rules` are in the order of tag ids.
+    pub fn new(rules: impl IntoIterator<Item = Rule>, settings: &Settings, now: Instant) -> Self {
+        let mut book = RuleBook::default();
+        let tags = rules.into_iter().map(|rule| Tag::new(book.place(&rule))).collect();
+        let origin =
+            Origin { catalogue: settings.catalogue, boot: settings.boot, clock: settings.clock };
+        let limits = Limits {
+            within: settings.batch_within,
+            max_readings: settings.max_readings.max(1),
+            max_bytes: settings.max_bytes,
+        };
+        Self {
+            rules: book.finish(),
+            tags,
+            batcher: Batcher::new(BatchId::new(settings.epoch, 1), origin, limits),
+            counts: Counts::default(),
+            start: now,
+        }
+    }
+
+    /// Takes all samples of a scan that came in at `acquired`. Links are
+    /// taken side by side, so `acquired` may go back by what they differ.
+    pub fn take(&mut self, scan: &Scan, acquired: Instant) {
+        let since_start = acquired.saturating_duration_since(self.start);
+        let at = u64::try_from(since_start.as_micros()).unwrap_or(u64::MAX);
+        self.batcher.begin_scan();
+        for sample in &scan.samples {
+            let Some(tag) = self.tags.get_mut(sample.tag.index()) else {
+                self.counts.foreign += 1;
+                continue;
+            };
+            let rule = &self.rules[tag.rule as usize];
+            let quality = judge(rule, sample.quality, &sample.value);
+            // Whatever a driver leaves in a bad sample must not pass for a value.
+            let value = match quality.severity() {
+                Severity::Bad => &Value::Null,
+                Severity::Good | Severity::Uncertain => &sample.value,
+            };
+            self.counts.acquired += 1;
+            if tag.take(rule, (quality, value), scan.stamp, at) {
+                let reading = Reading { tag: sample.tag, quality, value: value.clone() };
+                self.batcher.push(rule.lane, (scan.device, scan.stamp), reading, acquired);
+                self.counts.pending += 1;
+            } else {
+                self.counts.suppressed += 1;
+            }
+        }
+    }
+
+    /// The next batch that has to leave now; `None` when there is none.
+    pub fn poll(&mut self, now: Instant, destinations: Destinations) -> Option<Sealed> {
+        let sealed = self.batcher.poll(now, destinations)?;
+        let readings = sealed.batch.readings.len() as u64;
+        self.counts.pending -= readings;
+        self.counts.batched += readings;
+        self.counts.batches += 1;
+        Some(sealed)
+    }
+
+    /// When [`poll`](Self::poll) should be called without a new scan: in the
+    /// past when it has a batch already, `None` when nothing is open.
+    #[must_use]
+    pub fn deadline(&self, destinations: Destinations) -> Option<Instant> {
+        self.batcher.deadline(destinations)
+    }
+
+    /// Closes every open batch, for a stop. Poll until `None` afterwards.
+    pub fn flush(&mut self, now: Instant) {
+        self.batcher.flush(now);
+    }
+
+    /// What is known of the wall clock from now on; a change closes the open
+    /// batches, since a batch tells one state. Poll until `None` afterwards.
+    pub fn set_clock(&mut self, clock: ClockState, now: Instant) {
+        self.batcher.set_clock(clock, now);
+    }
+
+    /// The books.
+    #[must_use]
+    pub const fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// The last known state of every tag, in the order of tag ids. It may be
+    /// newer than the last batch, never older.
+    pub fn last_values(&self) -> impl ExactSizeIterator<Item = LastKnown<'_>> {
+        self.tags.iter().map(Tag::last_known)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Pipeline, Settings};
+    use crate::{Destinations, Report, Rule};
+    use forehearth_model::{
+        BootId, CatalogueHash, ClockState, DeviceId, Epoch, Lane, Quality, Sample, Scaling, Scan,
+        Stamp, TagId, Value,
+    };
+    use std::time::{Duration, Instant};
+
+    fn pipeline(now: Instant) -> Pipeline {
+        let live = Rule {
+            scaling: Scaling::NONE,
+            valid: Some((0.0, 10.0)),
+            report: Report::ByException { deadband: 0.0, max_gap: Duration::from_secs(60) },
+            lane: Lane::Live,
+        };
+        let alarm = Rule { lane: Lane::Alarm, ..live };
+        let settings = Settings::new(
+            Epoch(3),
+            CatalogueHash(5),
+            BootId(7),
+            ClockState::Synced,
+            Duration::from_millis(100),
+        );
+        Pipeline::new([live, alarm, live], &settings, now)
+    }
+
+    fn scan(samples: &[(u32, Quality, Value)]) -> Scan {
+        let samples = samples
+            .iter()
+            .map(|(tag, quality, value)| Sample {
+                tag: TagId(*tag),
+                quality: *quality,
+                value: value.clone(),
+            })
+            .collect();
+        Scan { device: DeviceId(1), stamp: Stamp(1_000), samples }
+    }
+
+    #[test]
+    fn a_scan_becomes_judged_readings_in_the_lane_of_each_tag() {
+        let now = Instant::now();
+        let mut pipeline = pipeline(now);
+        let good = Quality::Good;
+        pipeline.take(
+            &scan(&[
+                (0, good, Value::F32(f32::NAN)),
+                (1, good, Value::Int(3)),
+                (2, good, Value::Int(11)),
+            ]),
+            now,
+        );
+        let alarm = pipeline.poll(now, Destinations::Busy).unwrap().batch;
+        assert_eq!((alarm.lane, alarm.readings.len()), (Lane::Alarm, 1));
+        assert_eq!(pipeline.poll(now, Destinations::Busy), None);
+        assert_eq!(pipeline.counts().pending, 2);
+        pipeline.flush(now);
+        let live = pipeline.poll(now, Destinations::Busy).unwrap().batch;
+        let readings: Vec<_> = live.readings.iter().map(|r| (r.quality, r.value.clone())).collect();
+        assert_eq!(
+            readings,
+            [
+                (Quality::BadSensorFailure, Value::Null),
+                (Quality::UncertainOutOfRange, Value::Int(11)),
+            ]
+        );
+        assert_eq!((live.id.epoch, live.id.number), (Epoch(3), 2));
+        assert_eq!((live.catalogue, live.boot), (CatalogueHash(5), BootId(7)));
+    }
+
+    #[test]
+    fn an_old_value_in_a_bad_sample_never_passes_for_a_live_one() {
+        let now = Instant::now();
+        let mut pipeline = pipeline(now);
+        pipeline.take(&scan(&[(0, Quality::BadNoCommunication, Value::Int(5))]), now);
+        assert_eq!(pipeline.last_values().next().unwrap().value, &Value::Null);
+        let batch = pipeline.poll(now, Destinations::Idle).unwrap().batch;
+        assert_eq!(batch.readings[0].value, Value::Null);
+    }
+
+    #[test]
+    fn births_see_what_was_acquired_though_it_was_suppressed() {
+        let now = Instant::now();
+        let mut pipeline = pipeline(now);
+        pipeline.take(&scan(&[(0, Quality::Good, Value::Int(5))]), now);
+        let mut second = scan(&[(0, Quality::Good, Value::Int(5))]);
+        second.stamp = Stamp(2_000);
+        pipeline.take(&second, now);
+        assert_eq!(pipeline.counts().suppressed, 1);
+        let last: Vec<_> = pipeline.last_values().collect();
+        assert_eq!(last.len(), 3);
+        assert_eq!((last[0].stamp, last[0].quality), (Some(Stamp(2_000)), Quality::Good));
+        assert_eq!((last[1].stamp, last[1].quality), (None, Quality::BadWaitingForFirstValue));
+    }
+
+    #[test]
+    fn a_sample_of_an_unknown_tag_is_refused_and_counted() {
+        let now = Instant::now();
+        let mut pipeline = pipeline(now);
+        pipeline.take(&scan(&[(3, Quality::Good, Value::Int(5))]), now);
+        assert_eq!(pipeline.counts().foreign, 1);
+        assert_eq!(pipeline.counts().acquired, 0);
+        assert_eq!(pipeline.deadline(Destinations::Idle), None);
+    }
+}

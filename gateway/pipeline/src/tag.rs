@@ -1,0 +1,169 @@
+//! What is known of a tag: the last sample that came in and the last reading that went out.
+
+use forehearth_model::{Quality, Stamp, Value};
+
+use crate::rule::Prepared;
+
+/// The last known state of a tag, for births and the status page.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct LastKnown<'a> {
+    /// When it was acquired; `None` when nothing was read yet.
+    pub stamp: Option<Stamp>,
+    /// How far to trust it, judged.
+    pub quality: Quality,
+    /// Raw; `Null` while the quality is Bad.
+    pub value: &'a Value,
+}
+
+/// One row of the table of last known values: 80 bytes, so 4 MB at 50,000 tags.
+#[derive(Debug)]
+pub(crate) struct Tag {
+    /// Place of its rule in the rule book.
+    pub(crate) rule: u32,
+    /// `None` until the first reading.
+    reported_quality: Option<Quality>,
+    quality: Quality,
+    value: Value,
+    reported: Value,
+    stamp: Stamp,
+    /// Microseconds since the pipeline was made, as the next.
+    acquired_at: u64,
+    reported_at: u64,
+}
+
+impl Tag {
+    pub(crate) const fn new(rule: u32) -> Self {
+        Self {
+            rule,
+            reported_quality: None,
+            quality: Quality::BadWaitingForFirstValue,
+            value: Value::Null,
+            reported: Value::Null,
+            stamp: Stamp(0),
+            acquired_at: 0,
+            reported_at: 0,
+        }
+    }
+
+    pub(crate) fn last_known(&self) -> LastKnown<'_> {
+        // The first sample is always reported, so no report means no sample.
+        let stamp = self.reported_quality.map(|_| self.stamp);
+        LastKnown { stamp, quality: self.quality, value: &self.value }
+    }
+
+    /// Takes a judged sample, acquired `at` microseconds after the pipeline
+    /// was made. Returns whether it is news; then it counts as reported.
+    pub(crate) fn take(
+        &mut self,
+        rule: &Prepared,
+        (quality, value): (Quality, &Value),
+        stamp: Stamp,
+        at: u64,
+    ) -> bool {
+        let news = self.is_news(rule, quality, value, at);
+        self.stamp = stamp;
+        self.acquired_at = at;
+        self.quality = quality;
+        self.value.clone_from(value);
+        if news {
+            self.reported.clone_from(value);
+            self.reported_quality = Some(quality);
+            self.reported_at = at;
+        }
+        news
+    }
+
+    /// Report by exception. Silence is measured on the monotonic clock: a
+    /// step of the wall clock must neither send every tag at once nor keep
+    /// one silent for the length of the step.
+    fn is_news(&self, rule: &Prepared, quality: Quality, value: &Value, at: u64) -> bool {
+        if self.reported_quality != Some(quality) || rule.moved(&self.reported, value) {
+            return true;
+        }
+        // Of the samples around the end of `max_gap` the nearest is sent, or
+        // a millisecond of jitter would put a whole period on top.
+        let silent = at.saturating_sub(self.reported_at);
+        let period = at.saturating_sub(self.acquired_at);
+        silent.saturating_add(period / 2) >= rule.max_gap
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Tag;
+    use crate::rule::{Prepared, Report, Rule};
+    use forehearth_model::{Lane, Quality, Scaling, Stamp, Value};
+    use std::time::Duration;
+
+    const SECOND: u64 = 1_000_000;
+
+    fn rule(report: Report) -> Prepared {
+        Prepared::new(&Rule { scaling: Scaling::NONE, valid: None, report, lane: Lane::Live })
+    }
+
+    fn by_exception() -> Prepared {
+        rule(Report::ByException { deadband: 0.0, max_gap: Duration::from_secs(60) })
+    }
+
+    fn take(tag: &mut Tag, rule: &Prepared, quality: Quality, raw: i64, at: u64) -> bool {
+        tag.take(rule, (quality, &Value::Int(raw)), Stamp(0), at)
+    }
+
+    #[test]
+    fn the_first_value_is_news_even_if_it_is_bad() {
+        let mut tag = Tag::new(0);
+        assert_eq!(tag.last_known().stamp, None);
+        assert_eq!(tag.last_known().quality, Quality::BadWaitingForFirstValue);
+        let bad = (Quality::BadNoCommunication, &Value::Null);
+        assert!(tag.take(&by_exception(), bad, Stamp(7), 0));
+        assert!(!tag.take(&by_exception(), bad, Stamp(8), SECOND));
+        assert_eq!(tag.last_known().stamp, Some(Stamp(8)));
+        assert_eq!(tag.last_known().quality, Quality::BadNoCommunication);
+    }
+
+    #[test]
+    fn a_change_of_quality_is_always_news() {
+        let mut tag = Tag::new(0);
+        let rule = rule(Report::ByException { deadband: 1e9, max_gap: Duration::MAX });
+        assert!(take(&mut tag, &rule, Quality::Good, 1, 0));
+        assert!(!take(&mut tag, &rule, Quality::Good, 1, 1));
+        assert!(take(&mut tag, &rule, Quality::UncertainOutOfRange, 1, 2));
+        assert!(take(&mut tag, &rule, Quality::Good, 1, 3));
+    }
+
+    #[test]
+    fn silence_ends_with_the_sample_nearest_to_max_gap_however_late_each_is() {
+        let mut tag = Tag::new(0);
+        let mut sent = Vec::new();
+        for second in 0..=180 {
+            let jitter = (second * 7919) % 3000; // up to 3 ms late, no pattern
+            if take(&mut tag, &by_exception(), Quality::Good, 5, second * SECOND + jitter) {
+                sent.push(second);
+            }
+        }
+        assert_eq!(sent, [0, 60, 120, 180]);
+    }
+
+    #[test]
+    fn a_slow_drift_is_measured_from_what_was_reported() {
+        let mut tag = Tag::new(0);
+        let rule = rule(Report::ByException { deadband: 2.5, max_gap: Duration::from_secs(60) });
+        let sent: Vec<i64> = (0..10)
+            .filter(|raw| take(&mut tag, &rule, Quality::Good, *raw, raw.unsigned_abs() * SECOND))
+            .collect();
+        assert_eq!(sent, [0, 3, 6, 9]);
+    }
+
+    #[test]
+    fn every_sample_means_every_sample() {
+        let mut tag = Tag::new(0);
+        for at in [0, 0, 1] {
+            assert!(take(&mut tag, &rule(Report::EverySample), Quality::Good, 1, at));
+        }
+    }
+
+    #[test]
+    fn a_row_of_the_table_stays_small() {
+        assert!(size_of::<Tag>() <= 80, "{} bytes", size_of::<Tag>());
+    }
+}
