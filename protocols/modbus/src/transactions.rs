@@ -147,7 +147,7 @@ impl<T: Copy> Transactions<T> {
     pub fn expire(&mut self, now: Micros) -> Option<T> {
         let place = self.in_flight.iter().position(|request| request.deadline <= now)?;
         let request = self.in_flight.remove(place);
-        self.expired.push_back(Expired { id: request.id, forget_at: now + REMEMBER });
+        self.expired.push_back(Expired { id: request.id, forget_at: now.saturating_add(REMEMBER) });
         Some(request.owner)
     }
 

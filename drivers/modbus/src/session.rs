@@ -1,0 +1,326 @@
+//! One open connection: sends the requests of a group, collects the answers.
+//!
+//! A session lives from a connect to the first thing that puts the stream in
+//! doubt. It is taken out of its driver while it works and put back only when
+//! the work ended well, so that a dropped future closes the socket.
+
+use std::future::Future;
+use std::time::Duration;
+
+use bytes::{Buf, BytesMut};
+use forehearth_driver::LinkCounters;
+use forehearth_modbus::{Micros, NotNow, ReadPlan, ResponseError, Transactions, Verdict, mbap};
+use forehearth_model::{DeviceId, Quality, Scan, Stamp};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use crate::quality;
+use crate::silence::{Advice, Silence};
+
+/// Bytes received and not yet taken apart. Chosen: 15 of the longest frames
+/// in one read; the rest stays in the kernel's buffer, which slows the peer.
+const INBOX: usize = 4096;
+
+/// What a session needs to know about its link.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    pub(crate) timeout: Duration,
+    pub(crate) pause_between: Duration,
+    pub(crate) clock: fn() -> Stamp,
+}
+
+/// A group, planned.
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub(crate) device: DeviceId,
+    pub(crate) unit: u8,
+    pub(crate) tags: usize,
+    pub(crate) plan: ReadPlan,
+}
+
+/// What outlives a connection.
+#[derive(Debug)]
+pub(crate) struct Books {
+    pub(crate) transactions: Transactions<usize>,
+    pub(crate) silence: Silence,
+    pub(crate) counters: LinkCounters,
+}
+
+/// One open connection.
+#[derive(Debug)]
+pub(crate) struct Session {
+    stream: TcpStream,
+    inbox: BytesMut,
+    outbox: Vec<u8>,
+    /// Origin of [`Micros`].
+    opened: Instant,
+    /// Not before this moment may the next request go out.
+    quiet_until: Instant,
+}
+
+/// What ended a session, in words.
+pub(crate) type Lost = String;
+
+impl Session {
+    pub(crate) fn new(stream: TcpStream, pause_after_connect: Duration) -> Self {
+        let opened = Instant::now();
+        Self {
+            stream,
+            inbox: BytesMut::with_capacity(INBOX),
+            outbox: Vec::with_capacity(mbap::MAX_FRAME),
+            opened,
+            quiet_until: opened + pause_after_connect,
+        }
+    }
+
+    /// Reads every span of `group` and appends one scan for each to `out`.
+    ///
+    /// Ends by itself: each request has a deadline, and what is not asked or
+    /// not answered is Bad. Not cancel safe: a dropped future may leave half
+    /// an answer in the stream, so its session must be dropped with it.
+    ///
+    /// # Errors
+    /// When the stream can't be followed any further; `out` is complete also
+    /// then.
+    pub(crate) async fn scan(
+        &mut self,
+        group: &Group,
+        pace: &Pace,
+        books: &mut Books,
+        out: &mut Vec<Scan>,
+    ) -> Result<(), Lost> {
+        let mut round = Round { group, pace, books, out, next: 0 };
+        let result = self.exchange(&mut round).await;
+        round.close();
+        result
+    }
+
+    async fn exchange(&mut self, round: &mut Round<'_>) -> Result<(), Lost> {
+        while !round.is_done() {
+            self.send_what_may_go(round).await?;
+            if self.wait(round).await? == Woken::ByPeer {
+                self.take_answers(round)?;
+            }
+            self.give_up_late(round)?;
+        }
+        Ok(())
+    }
+
+    /// Sends requests until the link's depth is used or a pause is due.
+    async fn send_what_may_go(&mut self, round: &mut Round<'_>) -> Result<(), Lost> {
+        let now = Instant::now();
+        if now < self.quiet_until {
+            return Ok(());
+        }
+        let deadline = now + round.pace.timeout;
+        self.outbox.clear();
+        while round.wants_to_ask() {
+            let at = self.micros(now);
+            if !round.ask(at, self.micros(deadline), &mut self.outbox)? {
+                break;
+            }
+        }
+        if self.outbox.is_empty() {
+            return Ok(());
+        }
+        // Requests are small: this waits only when the peer stopped reading.
+        match timeout_at(deadline, self.stream.write_all(&self.outbox)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(format!("cannot send: {error}")),
+            Err(_) => Err("the device does not take requests any more".to_string()),
+        }
+    }
+
+    /// Waits for bytes, for the next deadline, or for the end of a pause.
+    async fn wait(&mut self, round: &Round<'_>) -> Result<Woken, Lost> {
+        let until = match round.books.transactions.next_deadline() {
+            Some(deadline) => self.opened + Duration::from_micros(deadline),
+            None => self.quiet_until,
+        };
+        self.inbox.reserve(mbap::MAX_FRAME);
+        match before(until, self.stream.read_buf(&mut self.inbox)).await {
+            Some(Ok(0)) => Err("closed by the device".to_string()),
+            Some(Ok(_)) => Ok(Woken::ByPeer),
+            Some(Err(error)) => Err(format!("cannot receive: {error}")),
+            None => Ok(Woken::ByClock),
+        }
+    }
+
+    /// Takes apart every complete frame that has come.
+    fn take_answers(&mut self, round: &mut Round<'_>) -> Result<(), Lost> {
+        loop {
+            let frame = match mbap::decode(&self.inbox) {
+                Ok(Some(frame)) => frame,
+                Ok(None) => return Ok(()),
+                Err(error) => {
+                    round.books.counters.stray += 1;
+                    return Err(error.to_string());
+                }
+            };
+            let taken = frame.encoded_len();
+            let was_ours = round.take(frame)?;
+            self.inbox.advance(taken);
+            if was_ours && !round.pace.pause_between.is_zero() {
+                self.quiet_until = Instant::now() + round.pace.pause_between;
+            }
+        }
+    }
+
+    fn give_up_late(&self, round: &mut Round<'_>) -> Result<(), Lost> {
+        let now = self.micros(Instant::now());
+        while let Some(span) = round.books.transactions.expire(now) {
+            round.miss(span)?;
+        }
+        Ok(())
+    }
+
+    fn micros(&self, moment: Instant) -> Micros {
+        let micros = moment.saturating_duration_since(self.opened).as_micros();
+        Micros::try_from(micros).unwrap_or(Micros::MAX)
+    }
+}
+
+/// What ended a wait.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Woken {
+    ByPeer,
+    ByClock,
+}
+
+/// The output of `future`, or `None` when `until` comes first.
+async fn before<F: Future>(until: Instant, future: F) -> Option<F::Output> {
+    tokio::select! {
+        biased;
+        output = future => Some(output),
+        () = sleep_until(until) => None,
+    }
+}
+
+/// One scan of one group: what is asked, what is still to be asked.
+struct Round<'a> {
+    group: &'a Group,
+    pace: &'a Pace,
+    books: &'a mut Books,
+    out: &'a mut Vec<Scan>,
+    /// The next span to ask for; all before it were asked.
+    next: usize,
+}
+
+impl Round<'_> {
+    fn has_more(&self) -> bool {
+        self.next < self.group.plan.spans().len()
+    }
+
+    fn wants_to_ask(&self) -> bool {
+        self.has_more() && self.books.transactions.has_room()
+    }
+
+    fn is_done(&self) -> bool {
+        !self.has_more() && self.books.transactions.is_idle()
+    }
+
+    /// Appends the next request to `outbox`; `false` when it has to wait.
+    fn ask(&mut self, now: Micros, deadline: Micros, outbox: &mut Vec<u8>) -> Result<bool, Lost> {
+        let (unit, span) = (self.group.unit, self.next);
+        let id = match self.books.transactions.begin(unit, span, now, deadline) {
+            Ok(id) => id,
+            Err(NotNow::Full) => return Ok(false),
+            Err(NotNow::TooManyExpired) => {
+                return Err("too many answers are outstanding".to_string());
+            }
+        };
+        self.next += 1;
+        self.books.counters.requests += 1;
+        mbap::encode(id, unit, &self.group.plan.spans()[span].request().encode(), outbox);
+        Ok(true)
+    }
+
+    /// Judges one frame; whether it was an answer to one of our requests.
+    fn take(&mut self, frame: mbap::Frame<'_>) -> Result<bool, Lost> {
+        let span = match self.books.transactions.answer(frame.transaction, frame.unit) {
+            Verdict::Ours(span) => span,
+            Verdict::Late => {
+                self.books.counters.late += 1;
+                return Ok(false);
+            }
+            Verdict::Stray => {
+                self.books.counters.stray += 1;
+                return Ok(false);
+            }
+        };
+        let mut samples = Vec::with_capacity(self.group.plan.spans()[span].tags());
+        match self.group.plan.decode(&self.group.plan.spans()[span], frame.pdu, &mut samples) {
+            Ok(()) => {
+                self.books.counters.answers += 1;
+                self.books.silence.broken();
+                let stamp = (self.pace.clock)();
+                self.out.push(Scan { device: self.group.device, stamp, samples });
+                Ok(true)
+            }
+            Err(error) => self.refuse(span, error),
+        }
+    }
+
+    /// The answer holds no data: the tags of its span turn Bad alone, unless
+    /// it shows that the stream is out of step.
+    fn refuse(&mut self, span: usize, error: ResponseError) -> Result<bool, Lost> {
+        self.fail(span, quality::of_failure(&error));
+        let request = self.group.plan.spans()[span].request();
+        tracing::debug!(unit = self.group.unit, %request, %error, "read refused");
+        match error {
+            ResponseError::Exception(_) => {
+                self.books.counters.exceptions += 1;
+                self.books.silence.broken();
+                Ok(true)
+            }
+            ResponseError::Framing { .. } => {
+                self.books.counters.stray += 1;
+                Err(format!("{error} ({request})"))
+            }
+            ResponseError::Empty
+            | ResponseError::WrongFunction { .. }
+            | ResponseError::WrongCount { .. } => {
+                self.books.counters.stray += 1;
+                Ok(true)
+            }
+        }
+    }
+
+    /// The deadline of a request has passed.
+    fn miss(&mut self, span: usize) -> Result<(), Lost> {
+        self.books.counters.timeouts += 1;
+        self.fail(span, Quality::BadNoCommunication);
+        match self.books.silence.missed(self.group.unit) {
+            Advice::AskOn => {}
+            Advice::Skip => self.skip_rest(),
+            Advice::Reconnect => return Err("no answer any more".to_string()),
+        }
+        Ok(())
+    }
+
+    /// What was not asked yet is not asked in this scan.
+    fn skip_rest(&mut self) {
+        while self.has_more() {
+            self.fail(self.next, Quality::BadNoCommunication);
+            self.next += 1;
+        }
+    }
+
+    fn fail(&mut self, span: usize, quality: Quality) {
+        let span = &self.group.plan.spans()[span];
+        let mut samples = Vec::with_capacity(span.tags());
+        self.group.plan.fail(span, quality, &mut samples);
+        let stamp = (self.pace.clock)();
+        self.out.push(Scan { device: self.group.device, stamp, samples });
+    }
+
+    /// After the exchange, however it ended: what is in flight or was not
+    /// asked is Bad, so that every tag has its one sample.
+    fn close(mut self) {
+        while let Some(span) = self.books.transactions.expire(Micros::MAX) {
+            self.fail(span, Quality::BadNoCommunication);
+        }
+        self.skip_rest();
+    }
+}

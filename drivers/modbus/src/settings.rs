@@ -1,0 +1,85 @@
+//! What a Modbus TCP link is told: where the device is and how it likes to be asked.
+
+use std::time::Duration;
+
+use forehearth_modbus::{Join, Limits, MAX_READ_BITS, MAX_READ_WORDS, PlanError, Point};
+use forehearth_model::{DeviceId, GroupId, TagId};
+
+/// Chosen: the first SYN is repeated after 1 s (RFC 6298, 2.1), so that one
+/// lost packet does not fail the attempt.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// One link.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TcpSettings {
+    /// Host name or address; resolved anew at each connect.
+    pub host: String,
+    /// TCP port; 502 by standard.
+    pub port: u16,
+    /// Resolving and connecting together take at most this long.
+    pub connect_timeout: Duration,
+    /// An answer comes within this time or counts as missing.
+    pub timeout: Duration,
+    /// Requests in flight at once; 0 counts as 1.
+    pub inflight: u16,
+    /// Most registers per request, 1 to 125.
+    pub max_words: u16,
+    /// Most bits per request, 1 to 2,000.
+    pub max_bits: u16,
+    /// Quiet time after connecting.
+    pub pause_after_connect: Duration,
+    /// Quiet time between an answer and the next request; makes `inflight` 1.
+    pub pause_between: Duration,
+    /// Whether neighbours share a request.
+    pub join: Join,
+}
+
+impl TcpSettings {
+    /// A device without quirks.
+    #[must_use]
+    pub fn new(host: impl Into<String>, port: u16) -> Self {
+        Self {
+            host: host.into(),
+            port,
+            connect_timeout: CONNECT_TIMEOUT,
+            timeout: Duration::from_secs(1),
+            inflight: 1,
+            max_words: MAX_READ_WORDS,
+            max_bits: MAX_READ_BITS,
+            pause_after_connect: Duration::ZERO,
+            pause_between: Duration::ZERO,
+            join: Join::DEFAULT,
+        }
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        Limits { max_words: self.max_words, max_bits: self.max_bits, join: self.join }
+    }
+
+    /// A device that wants to rest between requests gets one at a time.
+    pub(crate) fn depth(&self) -> u16 {
+        if self.pause_between.is_zero() { self.inflight.max(1) } else { 1 }
+    }
+}
+
+/// Tags of one device that are read together. The position in the list given
+/// to [`ModbusTcp::new`](crate::ModbusTcp::new) is the [`GroupId`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct GroupSettings {
+    /// Which device.
+    pub device: DeviceId,
+    /// Its unit id.
+    pub unit: u8,
+    /// Its tags.
+    pub tags: Vec<(TagId, Point)>,
+}
+
+/// The map asks for what Modbus cannot do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("group {}, tag {}: {error}", group.0, error.tag.0)]
+pub struct SetupError {
+    /// Which group.
+    pub group: GroupId,
+    /// Which tag, and why.
+    pub error: PlanError,
+}
