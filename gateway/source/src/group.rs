@@ -15,6 +15,11 @@ pub struct Group {
     pub tags: Vec<TagId>,
 }
 
+/// A driver ends by itself; one that does not within this time, or within two
+/// periods of a slower group, hangs. Chosen: many times the deadline of a
+/// request, and a full scan of a serial bus at 1,200 Bd is shorter.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
 /// How far a driver's scans were from one sample for each tag of the group.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Breach {
@@ -30,17 +35,24 @@ pub struct Breach {
 #[derive(Debug)]
 pub(crate) struct Roster {
     device: DeviceId,
+    period: Duration,
     /// In ascending order.
     tags: Box<[TagId]>,
     checksum: u64,
 }
 
 impl Roster {
-    pub(crate) fn new(device: DeviceId, mut tags: Vec<TagId>) -> Self {
+    pub(crate) fn new(group: Group) -> Self {
+        let Group { device, period, mut tags } = group;
         tags.sort_unstable();
         tags.dedup();
         let checksum = checksum(tags.iter().copied());
-        Self { device, tags: tags.into(), checksum }
+        Self { device, period, tags: tags.into(), checksum }
+    }
+
+    /// How long a scan may take before it is broken off.
+    pub(crate) fn patience(&self) -> Duration {
+        PATIENCE.max(self.period * 2)
     }
 
     /// A scan that says of every tag that it could not be read.
@@ -111,11 +123,13 @@ fn checksum(tags: impl Iterator<Item = TagId>) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Breach, Roster};
+    use super::{Breach, Group, Roster};
     use forehearth_model::{DeviceId, Quality, Sample, Scan, Stamp, TagId, Value};
 
     fn roster() -> Roster {
-        Roster::new(DeviceId(1), [7, 3, 5].map(TagId).to_vec())
+        let period = std::time::Duration::from_secs(1);
+        let tags = [7, 3, 5].map(TagId).to_vec();
+        Roster::new(Group { device: DeviceId(1), period, tags })
     }
 
     fn scan(device: u32, tags: &[u32]) -> Scan {

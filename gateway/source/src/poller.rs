@@ -8,7 +8,7 @@ use forehearth_model::{GroupId, LinkId, Quality, Scan, Stamp};
 use tokio::sync::{mpsc, watch};
 
 use crate::backoff::Backoff;
-use crate::group::{Group, Roster};
+use crate::group::{Group, PATIENCE, Roster};
 use crate::schedule::Schedule;
 use crate::status::{LastError, LinkState, LinkStatus};
 
@@ -93,8 +93,7 @@ impl Poller {
     ) -> Self {
         let periods = link.groups.iter().map(|group| group.period);
         let schedule = Schedule::new(start, link.first_group, periods);
-        let rosters =
-            link.groups.into_iter().map(|group| Roster::new(group.device, group.tags)).collect();
+        let rosters = link.groups.into_iter().map(Roster::new).collect();
         let status = Arc::new(LinkStatus::new(start));
         let desk = Desk { id: link.id, name: link.name, rosters, schedule, out, clock, status };
         Self { driver, desk, backoff: Backoff::default() }
@@ -128,12 +127,14 @@ impl Poller {
     /// groups that become due meanwhile are answered for by the desk.
     async fn connect(&mut self, stop: &mut watch::Receiver<bool>) -> Mode {
         let Self { driver, desk, backoff } = self;
+        let hung = now() + PATIENCE;
         let mut connect = driver.connect();
         let connected = loop {
             tokio::select! {
                 biased;
                 () = stopped(stop) => return Mode::End,
                 connected = &mut connect => break connected,
+                () = sleep_until(Some(hung)) => break Err(desk.hung("connect")),
                 () = sleep_until(desk.schedule.next(now())) => {
                     if desk.fail_due().await.is_err() {
                         return Mode::End;
@@ -167,11 +168,13 @@ impl Poller {
                 }
             };
             let began = now();
+            let hung = began + self.desk.rosters[group.index()].patience();
             let mut scans = Vec::new();
             let ended = tokio::select! {
                 biased;
                 () = stopped(stop) => None,
                 ended = self.driver.scan(group, &mut scans) => Some(ended),
+                () = sleep_until(Some(hung)) => Some(Err(self.desk.hung("scan"))),
             };
             let Some(result) = ended else {
                 // The rest was never asked for; what is here was acquired.
@@ -211,6 +214,14 @@ impl Poller {
 }
 
 impl Desk {
+    /// What is said of a driver that breaks its contract and does not end.
+    fn hung(&self, what: &str) -> LinkError {
+        LinkError::Lost {
+            peer: self.name.clone(),
+            reason: format!("the driver did not end its {what} in time and was broken off"),
+        }
+    }
+
     /// Answers for every group that is due: no communication.
     async fn fail_due(&mut self) -> Result<(), NobodyListens> {
         while let Some(group) = self.schedule.due(now()) {
