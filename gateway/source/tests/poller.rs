@@ -33,6 +33,9 @@ enum Scanning {
     Answers,
     /// The link is lost before anything is read.
     Loses,
+    /// Accepts requests and answers none; the driver gives the link up at
+    /// every third scan.
+    Silent,
     /// Answers all but the first tag and believes to be done.
     Omits,
     /// Answers the first tag and never ends.
@@ -92,10 +95,10 @@ impl Driver for Fake {
         out: &'a mut Vec<Scan>,
     ) -> BoxFuture<'a, Result<(), LinkError>> {
         Box::pin(async move {
-            let (scanning, takes) = {
+            let (scanning, takes, scans) = {
                 let mut script = self.script.lock().unwrap();
                 script.scans.push((group.0, now()));
-                (script.scanning, script.takes)
+                (script.scanning, script.takes, script.scans.len())
             };
             sleep(takes).await;
             let tags = self.groups[group.index()].tags.clone();
@@ -106,7 +109,10 @@ impl Driver for Fake {
                     self.give(group, Quality::Good, out, &tags[..1]);
                     std::future::pending::<()>().await;
                 }
-                Scanning::Loses => {
+                Scanning::Silent if scans % 3 != 0 => {
+                    self.fail(group, Quality::BadNoCommunication, out);
+                }
+                Scanning::Loses | Scanning::Silent => {
                     self.fail(group, Quality::BadNoCommunication, out);
                     let (peer, reason) = ("plc".into(), "reset".into());
                     return Err(LinkError::Lost { peer, reason });
@@ -295,6 +301,11 @@ async fn a_slow_device_is_an_overrun_and_never_a_drift() {
     assert!(arrived(&mut queue).iter().all(|polled| all_are(polled, Quality::Good)));
 }
 
+fn waits(rig: &Rig) -> Vec<Duration> {
+    let script = rig.script.lock().unwrap();
+    script.connects.windows(2).map(|pair| pair[1] - pair[0]).collect()
+}
+
 #[tokio::test(start_paused = true)]
 async fn retries_slow_down_until_the_device_answers_again() {
     let (out, _queue) = queue();
@@ -302,10 +313,7 @@ async fn retries_slow_down_until_the_device_answers_again() {
     // It accepts every connection and loses it with the first scan.
     rig.script(|script| script.scanning = Scanning::Loses);
     sleep(60 * SECOND).await;
-    let waits = |script: &Script| -> Vec<Duration> {
-        script.connects.windows(2).map(|pair| pair[1] - pair[0]).collect()
-    };
-    let slow = waits(&rig.script.lock().unwrap());
+    let slow = waits(&rig);
     assert!(slow[0] <= 110 * MS, "{slow:?}");
     assert!(slow.iter().all(|wait| *wait <= 5010 * MS), "{slow:?}");
     assert!(*slow.last().unwrap() >= 2500 * MS, "{slow:?}");
@@ -316,8 +324,16 @@ async fn retries_slow_down_until_the_device_answers_again() {
         script.scanning = Scanning::Loses;
     });
     sleep(3 * SECOND).await;
-    let quick = waits(&rig.script.lock().unwrap());
-    assert!(quick[0] <= 220 * MS, "{quick:?}");
+    assert!(waits(&rig)[0] <= 220 * MS, "{:?}", waits(&rig));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_that_accepts_and_says_nothing_is_not_hammered() {
+    let (out, _queue) = queue();
+    let rig = poll(1, &[SECOND / 10], &out);
+    rig.script(|script| script.scanning = Scanning::Silent);
+    sleep(60 * SECOND).await;
+    assert!(*waits(&rig).last().unwrap() >= 2500 * MS, "{:?}", waits(&rig));
 }
 
 #[tokio::test(start_paused = true)]
