@@ -34,9 +34,6 @@ pub enum Network {
     Swallow,
 }
 
-/// Where a connection goes, decided from its first bytes.
-pub type Route = fn(&[u8]) -> Option<usize>;
-
 /// A proxy on a loopback port. Dropping it cuts everything.
 pub struct Proxy {
     address: SocketAddr,
@@ -51,19 +48,10 @@ impl Proxy {
     /// # Errors
     /// When the port is taken.
     pub async fn start(port: u16, to: SocketAddr) -> io::Result<Self> {
-        Self::routed(port, vec![to], |_| Some(0)).await
-    }
-
-    /// The same with several upstreams; `route` picks one by the first bytes
-    /// of a connection, `None` while there are too few.
-    ///
-    /// # Errors
-    /// When the port is taken.
-    pub async fn routed(port: u16, upstreams: Vec<SocketAddr>, route: Route) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let address = listener.local_addr()?;
         let (network, state) = watch::channel(Network::Up(Duration::ZERO));
-        let accepting = tokio::spawn(accept(listener, address, upstreams, route, state));
+        let accepting = tokio::spawn(accept(listener, address, to, state));
         Ok(Self { address, network, accepting: accepting.abort_handle() })
     }
 
@@ -107,8 +95,7 @@ impl Drop for Proxy {
 async fn accept(
     first: TcpListener,
     address: SocketAddr,
-    upstreams: Vec<SocketAddr>,
-    route: Route,
+    to: SocketAddr,
     mut state: watch::Receiver<Network>,
 ) {
     let mut listener = Some(first);
@@ -127,7 +114,7 @@ async fn accept(
             changed = state.changed() => if changed.is_err() { return },
             Some(_) = connections.join_next() => {}
             Ok((client, _)) = next_client(listener.as_ref()) => {
-                connections.spawn(connection(client, upstreams.clone(), route, state.clone()));
+                connections.spawn(connection(client, to, state.clone()));
             }
         }
     }
@@ -142,13 +129,8 @@ async fn next_client(listener: Option<&TcpListener>) -> io::Result<(TcpStream, S
 
 /// One connection until it ends by itself, is cut, or was swallowed and the
 /// network came back: what was lost in between can't be made up.
-async fn connection(
-    client: TcpStream,
-    upstreams: Vec<SocketAddr>,
-    route: Route,
-    mut state: watch::Receiver<Network>,
-) {
-    let carried = carry(client, upstreams, route, state.clone());
+async fn connection(client: TcpStream, to: SocketAddr, mut state: watch::Receiver<Network>) {
+    let carried = carry(client, to, state.clone());
     let outage = async {
         let mut swallowed = *state.borrow() == Network::Swallow;
         loop {
@@ -172,29 +154,18 @@ async fn connection(
 }
 
 async fn carry(
-    mut client: TcpStream,
-    upstreams: Vec<SocketAddr>,
-    route: Route,
+    client: TcpStream,
+    to: SocketAddr,
     state: watch::Receiver<Network>,
 ) -> io::Result<()> {
     client.set_nodelay(true)?;
-    let mut head = BytesMut::with_capacity(CHUNK_BYTES);
-    let upstream = loop {
-        if *state.borrow() == Network::Swallow {
-            swallow(&mut client).await?;
-        }
-        if let Some(chosen) = route(&head).and_then(|index| upstreams.get(index)) {
-            break *chosen;
-        }
-        if client.read_buf(&mut head).await? == 0 || head.len() >= CHUNK_BYTES {
-            return Ok(());
-        }
-    };
-    let server = tokio::time::timeout(CONNECT_WITHIN, TcpStream::connect(upstream)).await??;
+    if *state.borrow() == Network::Swallow {
+        return swallow(client).await;
+    }
+    let server = tokio::time::timeout(CONNECT_WITHIN, TcpStream::connect(to)).await??;
     server.set_nodelay(true)?;
     let (client_read, client_write) = client.into_split();
-    let (server_read, mut server_write) = server.into_split();
-    server_write.write_all(&head).await?;
+    let (server_read, server_write) = server.into_split();
     tokio::select! {
         up = one_way(client_read, server_write, state.clone()) => up,
         down = one_way(server_read, client_write, state) => down,
@@ -202,10 +173,10 @@ async fn carry(
 }
 
 /// Reads into the void until the peer closes.
-async fn swallow(client: &mut TcpStream) -> io::Result<()> {
+async fn swallow(mut client: TcpStream) -> io::Result<()> {
     let mut void = vec![0; CHUNK_BYTES];
     while client.read(&mut void).await? > 0 {}
-    Err(io::ErrorKind::ConnectionAborted.into())
+    Ok(())
 }
 
 /// Carries one direction until it ends; an end of one direction ends both.
