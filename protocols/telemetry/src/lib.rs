@@ -9,5 +9,6 @@ pub mod gap;
 pub mod health;
 pub mod native;
 pub mod proto;
+pub mod sparkplug;
 pub mod topics;
 mod wire;
