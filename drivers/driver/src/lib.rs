@@ -5,6 +5,9 @@
 //! answers with [`Scan`]s. It has no clock of its own but the one it needs for
 //! deadlines, and keeps no queue.
 
+#[cfg(feature = "contract")]
+pub mod contract;
+
 use std::future::Future;
 use std::pin::Pin;
 

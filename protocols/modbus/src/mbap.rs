@@ -63,28 +63,45 @@ impl core::error::Error for MbapError {}
 
 /// The first frame of `bytes`, or `None` when it is not complete yet.
 ///
+/// Bytes behind the frame must begin another one. A device that drops a byte
+/// has the next frame's first byte end this one, and only what follows shows
+/// it; so a frame with a piece of a header behind it waits for the rest.
+///
 /// # Errors
-/// As soon as the bytes that are there cannot begin a frame.
+/// As soon as the bytes that are there cannot be frames one behind the other.
 pub fn decode(bytes: &[u8]) -> Result<Option<Frame<'_>>, MbapError> {
+    let Some(length) = length(bytes)? else {
+        return Ok(None);
+    };
+    let [id_high, id_low, _, _, _, _, ref rest @ ..] = *bytes else {
+        return Ok(None);
+    };
+    let Some(([unit, pdu @ ..], behind)) = rest.split_at_checked(length) else {
+        return Ok(None);
+    };
+    if !behind.is_empty() && self::length(behind)?.is_none() {
+        return Ok(None);
+    }
+    let transaction = u16::from_be_bytes([id_high, id_low]);
+    Ok(Some(Frame { transaction, unit: *unit, pdu }))
+}
+
+/// The length field of a header that can be true; `None` when it has not come yet.
+fn length(bytes: &[u8]) -> Result<Option<usize>, MbapError> {
     if let [_, _, high, low, ..] = *bytes {
         let protocol = u16::from_be_bytes([high, low]);
         if protocol != 0 {
             return Err(MbapError::Protocol(protocol));
         }
     }
-    let [id_high, id_low, _, _, length_high, length_low, ref rest @ ..] = *bytes else {
+    let [_, _, _, _, high, low, ..] = *bytes else {
         return Ok(None);
     };
-    let length = u16::from_be_bytes([length_high, length_low]);
+    let length = u16::from_be_bytes([high, low]);
     if !LENGTHS.contains(&length) {
         return Err(MbapError::Length(length));
     }
-    match rest.get(..usize::from(length)) {
-        Some([unit, pdu @ ..]) => {
-            Ok(Some(Frame { transaction: u16::from_be_bytes([id_high, id_low]), unit: *unit, pdu }))
-        }
-        _ => Ok(None),
-    }
+    Ok(Some(length.into()))
 }
 
 /// Appends a frame to `out`. A PDU is 1 to 253 bytes long; what is longer
@@ -130,11 +147,25 @@ mod tests {
         for cut in 0..ANSWER.len() {
             assert_eq!(decode(&ANSWER[..cut]), Ok(None), "after {cut} bytes");
         }
-        let glued = [&ANSWER[..], &ANSWER[..], &ANSWER[..3]].concat();
+        let glued = [&ANSWER[..], &ANSWER[..], &ANSWER[..6]].concat();
         let first = decode(&glued).unwrap().unwrap();
         let second = decode(&glued[first.encoded_len()..]).unwrap().unwrap();
         assert_eq!(first, second);
         assert_eq!(decode(&glued[2 * ANSWER.len()..]), Ok(None));
+    }
+
+    #[test]
+    fn a_frame_that_lost_a_byte_is_not_completed_by_the_next() {
+        for lost in 1..ANSWER.len() - 6 {
+            let short = &ANSWER[..ANSWER.len() - lost];
+            let glued = [short, &ANSWER[..], &ANSWER[..]].concat();
+            for end in short.len()..=glued.len() {
+                // Where the bytes end exactly with the false frame nobody can tell.
+                let exact = end == ANSWER.len();
+                assert!(exact || !matches!(decode(&glued[..end]), Ok(Some(_))), "{lost} {end}");
+            }
+            assert!(decode(&glued).is_err(), "{lost} bytes lost");
+        }
     }
 
     #[test]

@@ -1,0 +1,10 @@
+//! A Modbus TCP link against peers: an honest one nobody here wrote, and
+//! hostile ones written by hand.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod contract;
+mod honest;
+mod hostile;
+mod peer;
+mod plant;
+mod soak;
