@@ -1,0 +1,44 @@
+# Forehearth from a fresh Debian or Ubuntu machine that has rustup and make.
+# Every target installs what it lacks first (tests/setup/install.sh).
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# nextest runs every test in a process of its own, and so more at once.
+TEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest run || echo test --lib --bins --tests)
+
+.PHONY: help demo test bench format lint doc binaries
+
+help: ## Show this list.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## Watch a simulated plant survive cut networks, dead PLCs and kill -9.
+	@tests/setup/install.sh build
+	cargo build --release --package forehearth --package forehearth-sim
+	target/release/forehearth demo $(DEMO_ARGS)
+
+test: ## Format, lints, docs, unit, property and end-to-end tests. Starts its own services.
+	@tests/setup/install.sh test
+	$(MAKE) --no-print-directory format lint doc binaries
+	cargo $(TEST) --workspace --locked
+	cargo test --workspace --locked --doc
+
+bench: ## Values per second, CPU, memory, latency and bytes per value, printed.
+	@tests/setup/install.sh test
+	cargo build --release --package forehearth --package forehearth-sim
+	cargo run --release --package forehearth-tests --example bench -- $(BENCH_ARGS)
+
+format:
+	rustc --version | grep --quiet --fixed-strings "rustc $$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml) "
+	cargo fmt --all --check
+
+lint:
+	cargo clippy --workspace --all-targets --locked -- --deny warnings
+
+doc:
+	RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --locked --quiet
+
+# The end-to-end tests run these.
+binaries:
+	cargo build --package forehearth --package forehearth-sim --locked
