@@ -1,6 +1,38 @@
 //! From the buffer to the brokers and back with a confirmation.
+//!
+//! A [`Destination`] is one broker. Its link owns one connection at a time
+//! and feeds what happens on it to a session, a core without I/O that knows
+//! the format and answers with orders: what to publish, and which batches the
+//! broker has for certain. Only these are settled with the [`Outbox`];
+//! everything else goes back to it when the connection dies.
+//!
+//! What this crate never does: keep a reading (that is the buffer), write to
+//! a device, or let one broker wait for another.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+mod backoff;
+mod budget;
+mod destination;
+mod dial;
+mod link;
 pub mod listen;
+mod native;
+mod opener;
 mod outbox;
+#[cfg(test)]
+mod plant;
+mod session;
+mod settings;
+mod skips;
+mod status;
+mod suspicion;
+mod talk;
+mod view;
+mod wire;
 
+pub use destination::Destination;
 pub use outbox::{Last, Outbox, Parcel, Want};
+pub use settings::{
+    DestinationSettings, Format, HealthSource, PACKET_LIMIT_BYTES, Secret, SettingsError, WallClock,
+};
+pub use status::{LinkCounts, LinkSnapshot, LinkState, LinkStatus};

@@ -1,0 +1,165 @@
+//! Dialling: how one broker is reached, and what the operator is told when it isn't.
+
+use std::io;
+use std::time::Duration;
+
+use rumqttc::{
+    AsyncClient, ConnectReturnCode, ConnectionError, EventLoop, LastWill, MqttOptions,
+    NetworkOptions, QoS, StateError,
+};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::session::{Keep, Will};
+use crate::settings::DestinationSettings;
+use crate::wire::{PACKET_IDS, REQUESTS};
+
+/// A TCP connect and a CONNACK each come within this or not at all. Chosen:
+/// several round trips of a satellite link.
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+
+/// Writing one packet to the socket. Chosen: the largest packet at 9 kB/s; a
+/// dead peer is found much earlier by missing confirmations.
+const WRITE_WITHIN: Duration = Duration::from_secs(30);
+
+/// Largest packet taken in; commands and STATE are far smaller.
+const INCOMING_LIMIT_BYTES: usize = 256 * 1024;
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub(crate) struct NotReached {
+    /// For the operator.
+    pub(crate) reason: String,
+    /// Whether a CONNECT may have left.
+    pub(crate) connect: Connect,
+}
+
+/// Whether a CONNECT left.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Connect {
+    /// Certainly not.
+    Unwritten,
+    /// It may have.
+    PerhapsWritten,
+}
+
+impl NotReached {
+    fn unwritten(reason: String) -> Self {
+        Self { reason, connect: Connect::Unwritten }
+    }
+}
+
+/// A bare TCP connection, closed at once: is anybody there?
+///
+/// # Errors
+/// When nobody is. Cancel safe.
+pub(crate) async fn probe(settings: &DestinationSettings) -> Result<(), NotReached> {
+    let address = (settings.host.as_str(), settings.port);
+    match timeout(CONNECT_WITHIN, TcpStream::connect(address)).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(NotReached::unwritten(unreachable_host(settings, &error))),
+        Err(_) => Err(NotReached::unwritten(no_answer(settings))),
+    }
+}
+
+/// One MQTT 3.1.1 connection with a clean session. `password` comes resolved.
+///
+/// # Errors
+/// When the broker can't be reached or refuses. Not cancel safe: a dropped
+/// future may have written its CONNECT.
+pub(crate) async fn connect(
+    settings: &DestinationSettings,
+    client_id: &str,
+    password: Option<String>,
+    will: Option<Will>,
+) -> Result<(AsyncClient, EventLoop), NotReached> {
+    let mut options = MqttOptions::new(client_id, &settings.host, settings.port);
+    options.set_clean_session(true);
+    options.set_keep_alive(settings.keepalive.max(Duration::from_secs(1)));
+    options.set_inflight(PACKET_IDS);
+    // Our own limit is kept by the sessions; this one only must not be in
+    // the way (the default of 10 KiB is: a birth of 150 tags loops for ever).
+    options.set_max_packet_size(INCOMING_LIMIT_BYTES, usize::MAX);
+    if let Some(username) = &settings.username {
+        options.set_credentials(username, password.unwrap_or_default());
+    }
+    if let Some(will) = will {
+        let retain = will.keep == Keep::Retained;
+        options.set_last_will(LastWill::new(&*will.topic, will.payload, QoS::AtLeastOnce, retain));
+    }
+    let (client, mut events) = AsyncClient::new(options, REQUESTS);
+    let mut network = NetworkOptions::new();
+    network.set_tcp_nodelay(true);
+    network.set_connection_timeout(WRITE_WITHIN.as_secs());
+    events.set_network_options(network);
+    match timeout(CONNECT_WITHIN, events.poll()).await {
+        Ok(Ok(_)) => Ok((client, events)),
+        Ok(Err(error)) => Err(NotReached {
+            connect: match error {
+                // rumqttc 0.25: only resolving and the TCP connect give Io here.
+                ConnectionError::Io(_) => Connect::Unwritten,
+                _ => Connect::PerhapsWritten,
+            },
+            reason: explain(settings, &error),
+        }),
+        Err(_) => Err(NotReached { reason: no_answer(settings), connect: Connect::PerhapsWritten }),
+    }
+}
+
+/// What a failed connection means to the operator.
+pub(crate) fn explain(settings: &DestinationSettings, error: &ConnectionError) -> String {
+    let peer = format!("broker {}:{}", settings.host, settings.port);
+    match error {
+        ConnectionError::Io(error) => unreachable_host(settings, error),
+        ConnectionError::ConnectionRefused(code) => {
+            let why = match code {
+                ConnectReturnCode::BadUserNamePassword => {
+                    "does not know this user or password; check `username` and `password`"
+                }
+                ConnectReturnCode::NotAuthorized => {
+                    "does not let this user in; check its access rules"
+                }
+                ConnectReturnCode::BadClientId => "does not accept our client id",
+                ConnectReturnCode::ServiceUnavailable => "says it is not available",
+                _ => "does not speak MQTT 3.1.1",
+            };
+            format!("{peer} {why}")
+        }
+        ConnectionError::NotConnAck(_) => format!("{peer} does not speak MQTT"),
+        ConnectionError::MqttState(StateError::AwaitPingResp) => {
+            format!("{peer} answered no ping for a keep-alive")
+        }
+        ConnectionError::MqttState(StateError::ConnectionAborted) => {
+            format!("{peer} closed the connection")
+        }
+        error => format!("{peer}: {error}"),
+    }
+}
+
+/// Whether the broker closed the connection, rather than the way to it failing.
+pub(crate) fn is_hang_up(error: &ConnectionError) -> bool {
+    let io = match error {
+        ConnectionError::MqttState(StateError::ConnectionAborted) => return true,
+        ConnectionError::MqttState(StateError::Io(error))
+        | ConnectionError::MqttState(StateError::Deserialization(rumqttc::Error::Io(error)))
+        | ConnectionError::Io(error) => error,
+        _ => return false,
+    };
+    matches!(
+        io.kind(),
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof
+    )
+}
+
+fn unreachable_host(settings: &DestinationSettings, error: &io::Error) -> String {
+    let why = match error.kind() {
+        io::ErrorKind::ConnectionRefused => "nobody listens there".to_owned(),
+        _ => error.to_string(),
+    };
+    format!("broker {}:{} is not reached: {why}", settings.host, settings.port)
+}
+
+fn no_answer(settings: &DestinationSettings) -> String {
+    let (host, port) = (&settings.host, settings.port);
+    format!("broker {host}:{port} does not answer within {} s", CONNECT_WITHIN.as_secs())
+}

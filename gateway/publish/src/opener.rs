@@ -1,0 +1,86 @@
+//! The opener: knows a destination's format and opens a session of it for each connection.
+
+use std::sync::Arc;
+
+use forehearth_model::{Catalogue, CatalogueHash};
+use forehearth_telemetry::topics::NativeTopics;
+
+use crate::native::{Native, NativeSession};
+use crate::session::{Now, Session};
+use crate::settings::{DestinationSettings, Format, SettingsError};
+use crate::skips::Skips;
+use crate::suspicion::Pace;
+use crate::view::Filter;
+
+/// What a new session is told.
+pub(crate) struct Start {
+    /// Birth/death number, where [`Opener::needs_bd_seq`].
+    pub(crate) bd_seq: Option<u8>,
+    pub(crate) pace: Pace,
+    pub(crate) now: Now,
+}
+
+enum Kind {
+    Native(Arc<Native>),
+}
+
+/// Opens sessions.
+pub(crate) struct Opener {
+    client_id: String,
+    kind: Kind,
+    skips: Skips,
+}
+
+impl Opener {
+    /// # Errors
+    /// When a name or filter of the settings is not usable.
+    pub(crate) fn new(
+        settings: &DestinationSettings,
+        plan: &Arc<Catalogue>,
+        hash: CatalogueHash,
+    ) -> Result<Self, SettingsError> {
+        let filter = Filter::new(settings.grades.as_deref(), settings.devices.as_deref())?;
+        let limit = settings.packet_limit;
+        let kind = match &settings.format {
+            Format::Native { topic } => {
+                let topics = NativeTopics::new(topic)
+                    .map_err(|error| SettingsError::name("topic", topic, &error))?;
+                let name = settings.name.clone();
+                let health = settings.health.clone();
+                let native = Native::new(topics, name, filter, plan, hash, limit, health);
+                Kind::Native(Arc::new(native))
+            }
+            _ => todo!(),
+        };
+        let client_id = format!("{}-{}", plan.gateway, settings.name);
+        Ok(Self { client_id, kind, skips: Skips::default() })
+    }
+
+    /// Unique per gateway and destination: a broker ends the half-dead
+    /// connection of the same id when a new one comes.
+    pub(crate) fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
+    /// Whether a session uses up a birth/death number.
+    pub(crate) const fn needs_bd_seq(&self) -> bool {
+        match self.kind {
+            Kind::Native(_) => false,
+        }
+    }
+
+    /// A session for the next connection.
+    pub(crate) fn open(&mut self, start: Start) -> Box<dyn Session> {
+        match &self.kind {
+            Kind::Native(native) => {
+                let skips = std::mem::take(&mut self.skips);
+                Box::new(NativeSession::new(Arc::clone(native), skips, start.pace, start.now))
+            }
+        }
+    }
+
+    /// Takes over what an ended session leaves.
+    pub(crate) fn inherit(&mut self, skips: Skips) {
+        self.skips = skips;
+    }
+}

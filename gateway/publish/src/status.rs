@@ -1,0 +1,166 @@
+//! The link's status: what the page, the metrics and `/healthz` show of a broker.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use forehearth_model::Stamp;
+
+/// Where a link stands with its broker.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum LinkState {
+    /// No connection; the next attempt is waited for.
+    #[default]
+    Offline,
+    /// A connection is being made.
+    Connecting,
+    /// The broker accepted us; for Sparkplug: the births are out.
+    Online,
+    /// The gateway stops; what is in flight is waited for.
+    Draining,
+    /// Ended for good.
+    Stopped,
+}
+
+impl LinkState {
+    /// Stable lower-case word.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Offline => "offline",
+            Self::Connecting => "connecting",
+            Self::Online => "online",
+            Self::Draining => "draining",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
+        /// Counts since the daemon started.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+        pub struct LinkCounts { $($(#[$doc])* pub $name: u64,)+ }
+
+        /// The live side of [`LinkCounts`].
+        #[derive(Debug, Default)]
+        pub(crate) struct Counters { $(pub(crate) $name: AtomicU64,)+ }
+
+        impl Counters {
+            fn read(&self) -> LinkCounts {
+                LinkCounts { $($name: self.$name.load(Ordering::Relaxed),)+ }
+            }
+        }
+    };
+}
+
+counters! {
+    /// Connections the broker accepted.
+    connects,
+    /// Connections that were lost or could not be made.
+    failures,
+    /// Messages written, fences not counted.
+    messages,
+    /// Payload bytes of these messages.
+    bytes,
+    /// Fences written.
+    fences,
+    /// PUBACKs and fences that came back.
+    confirmations,
+    /// Batches the destination confirmed.
+    settled,
+    /// Readings in them that were not meant for this destination.
+    filtered,
+    /// Batches given up because the broker will not have them.
+    refused,
+    /// Births repeated because a host asked.
+    rebirths,
+    /// Commands not acted on: commands are off, or it was garbage.
+    ignored_commands,
+    /// Batches that went back to the buffer when a connection died.
+    returned,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Words {
+    state: LinkState,
+    since: Stamp,
+    last_error: Option<String>,
+}
+
+/// A copy of a link's status.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct LinkSnapshot {
+    /// Where the link stands.
+    pub state: LinkState,
+    /// Since when, wall time.
+    pub since: Stamp,
+    /// What ended the last connection or attempt, in words for the operator.
+    pub last_error: Option<String>,
+    /// Counts since start.
+    pub counts: LinkCounts,
+}
+
+/// Written by one link, read by anybody.
+#[derive(Debug, Default)]
+pub struct LinkStatus {
+    words: Mutex<Words>,
+    pub(crate) counters: Counters,
+}
+
+impl LinkStatus {
+    /// A copy as of now.
+    #[must_use]
+    pub fn snapshot(&self) -> LinkSnapshot {
+        let words = self.words().clone();
+        LinkSnapshot {
+            state: words.state,
+            since: words.since,
+            last_error: words.last_error,
+            counts: self.counters.read(),
+        }
+    }
+
+    /// Moves to a state; repeating the current one changes nothing.
+    pub(crate) fn enter(&self, state: LinkState, now: Stamp) {
+        let mut words = self.words();
+        if words.state != state {
+            words.state = state;
+            words.since = now;
+        }
+    }
+
+    /// Keeps the last error.
+    pub(crate) fn fail(&self, error: String) {
+        count(&self.counters.failures, 1);
+        self.words().last_error = Some(error);
+    }
+
+    fn words(&self) -> MutexGuard<'_, Words> {
+        // Plain words: a panic while they were held left nothing half done.
+        self.words.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Adds to a counter that is only shown.
+pub(crate) fn count(counter: &AtomicU64, by: u64) {
+    counter.fetch_add(by, Ordering::Relaxed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LinkState, LinkStatus, count};
+    use forehearth_model::Stamp;
+
+    #[test]
+    fn a_state_keeps_the_time_it_was_entered() {
+        let status = LinkStatus::default();
+        status.enter(LinkState::Online, Stamp(5));
+        status.enter(LinkState::Online, Stamp(9));
+        status.fail("broker gone".into());
+        count(&status.counters.messages, 3);
+        let shown = status.snapshot();
+        assert_eq!((shown.state, shown.since), (LinkState::Online, Stamp(5)));
+        assert_eq!(shown.last_error.as_deref(), Some("broker gone"));
+        assert_eq!((shown.counts.messages, shown.counts.failures), (3, 1));
+    }
+}

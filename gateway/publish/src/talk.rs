@@ -1,0 +1,380 @@
+//! The conversation on one connection: takes batches, does what the session orders, watches for silence.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use forehearth_model::BatchId;
+use rumqttc::{
+    AsyncClient, ConnectionError, Event, EventLoop, Outgoing, Packet, SubscribeReasonCode,
+};
+use tokio::time::sleep_until;
+
+use crate::dial;
+use crate::link::{Desk, now_at, told_to_stop};
+use crate::outbox::{Outbox, Parcel, Want};
+use crate::session::{Answer, Distrust, Heard, Keep, Message, Note, Order, Session, Token};
+use crate::skips::Skips;
+use crate::status::{LinkState, count};
+use crate::wire::{Gone, Wire};
+
+/// What is in flight when the gateway stops has this long to be confirmed.
+const STOP_WITHIN: Duration = Duration::from_secs(2);
+
+/// How often an idle link looks for gap records and for backlog. Chosen:
+/// backlog on an idle link is rare and a quarter second is no delay for it.
+const IDLE_TURN: Duration = Duration::from_millis(250);
+
+/// The same while backlog waits but is not in memory yet.
+const BACKLOG_TURN: Duration = Duration::from_millis(5);
+
+/// A silence is never shorter than this, however short the keep-alive.
+const LEAST_SILENCE: Duration = Duration::from_secs(1);
+
+/// Why a conversation ended.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum End {
+    /// We said goodbye.
+    #[error("stopped")]
+    Stopped,
+    /// The broker closed the connection.
+    #[error("{0}")]
+    HungUp(String),
+    /// The connection failed otherwise.
+    #[error("{0}")]
+    Failed(String),
+    /// Nothing was confirmed for too long.
+    #[error("nothing was confirmed for {0:.1?}: the broker or the way to it is dead")]
+    Silent(Duration),
+    /// What the broker answered can't be.
+    #[error(transparent)]
+    Distrust(#[from] Distrust),
+}
+
+impl From<Gone> for End {
+    fn from(_: Gone) -> Self {
+        Self::Failed("the connection's event loop ended".into())
+    }
+}
+
+/// Whether the conversation goes on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Phase {
+    Talking,
+    /// The goodbye has this long.
+    Leaving {
+        until: Instant,
+    },
+}
+
+/// One connection's conversation.
+pub(crate) struct Talk {
+    wire: Wire,
+    session: Box<dyn Session>,
+    /// Ordered and not done yet; at most what one event makes a session say.
+    orders: VecDeque<Order>,
+    fresh: Vec<Order>,
+    /// Taken from the outbox and not settled, oldest first.
+    unsettled: VecDeque<BatchId>,
+    gap_is_out: bool,
+    phase: Phase,
+    /// When something was confirmed last, or the first unconfirmed went out.
+    progress: Instant,
+    /// When gap records and backlog are looked for next.
+    turn: Instant,
+}
+
+impl Talk {
+    pub(crate) fn new(client: AsyncClient, session: Box<dyn Session>, now: Instant) -> Self {
+        Self {
+            wire: Wire::new(client),
+            session,
+            orders: VecDeque::new(),
+            fresh: Vec::new(),
+            unsettled: VecDeque::new(),
+            gap_is_out: false,
+            phase: Phase::Talking,
+            progress: now,
+            turn: now,
+        }
+    }
+
+    /// What was taken and not settled.
+    pub(crate) fn unsettled(&self) -> Vec<BatchId> {
+        self.unsettled.iter().copied().collect()
+    }
+
+    /// What the next session has to know.
+    pub(crate) fn bequeath(&mut self) -> Skips {
+        self.session.bequeath()
+    }
+
+    /// Talks until the connection ends.
+    ///
+    /// Not cancel safe: dropping it drops the connection. Nothing is lost by
+    /// that, since only what is settled leaves the outbox.
+    pub(crate) async fn until_end<O: Outbox>(
+        &mut self,
+        mut events: EventLoop,
+        desk: &mut Desk<O>,
+    ) -> End {
+        self.session.connected(desk.now(), &mut desk.outbox, &mut self.fresh);
+        loop {
+            // A poll that is dropped half-way can forget a packet that it has
+            // already reported as written. So it is polled to its end while
+            // everything else goes on beside it.
+            let polled = {
+                let poll = events.poll();
+                tokio::pin!(poll);
+                loop {
+                    match self.beside(poll.as_mut(), desk).await {
+                        Ok(Some(polled)) => break polled,
+                        Ok(None) => {}
+                        Err(end) => return end,
+                    }
+                }
+            };
+            let outcome = match polled {
+                Ok(event) => self.react(event, desk),
+                Err(error) => Err(lost(desk, &error)),
+            };
+            if let Err(end) = outcome {
+                return end;
+            }
+        }
+    }
+
+    /// Does everything there is to do, then waits for the poll or for
+    /// something else to do. `None`: not the poll, go on.
+    async fn beside<O: Outbox>(
+        &mut self,
+        poll: impl Future<Output = Result<Event, ConnectionError>>,
+        desk: &mut Desk<O>,
+    ) -> Result<Option<Result<Event, ConnectionError>>, End> {
+        let wake = self.advance(desk)?;
+        let hungry = self.takes(Want::Live);
+        let talking = self.phase == Phase::Talking;
+        let Desk { outbox, stop, .. } = desk;
+        tokio::select! {
+            biased;
+            polled = poll => return Ok(Some(polled)),
+            () = told_to_stop(stop), if talking => {}
+            parcel = outbox.next(Want::Live), if hungry => {
+                self.feed(parcel, Want::Live, desk);
+                return Ok(None);
+            }
+            () = sleep_until(wake.into()) => return Ok(None),
+        }
+        self.leave(desk);
+        Ok(None)
+    }
+
+    fn leave<O: Outbox>(&mut self, desk: &Desk<O>) {
+        let now = desk.now();
+        desk.enter(LinkState::Draining);
+        self.phase = Phase::Leaving { until: now.at + STOP_WITHIN };
+        self.session.stop(now, &mut self.fresh);
+    }
+
+    /// Carries out orders and takes batches until nothing more can be done
+    /// now. Returns when to look again at the latest.
+    fn advance<O: Outbox>(&mut self, desk: &mut Desk<O>) -> Result<Instant, End> {
+        loop {
+            self.carry_out(desk)?;
+            if !self.orders.is_empty() || !self.wire.has_room() {
+                break;
+            }
+            let now = desk.now();
+            self.session.more(now, &mut desk.outbox, &mut self.fresh);
+            if self.fresh.is_empty() && !self.take_one(now.at, desk) {
+                break;
+            }
+        }
+        if self.phase == Phase::Talking && self.session.is_online() {
+            desk.enter(LinkState::Online);
+        }
+        self.next_wake(desk)
+    }
+
+    /// Takes the next batch or gap record the session has room for: live
+    /// before gap records before backlog.
+    fn take_one<O: Outbox>(&mut self, now: Instant, desk: &mut Desk<O>) -> bool {
+        if self.takes(Want::Live)
+            && let Some(parcel) = desk.outbox.try_next(Want::Live)
+        {
+            self.feed(parcel, Want::Live, desk);
+            return true;
+        }
+        if now < self.turn {
+            return false;
+        }
+        if self.session.appetite().gaps
+            && self.phase == Phase::Talking
+            && !self.gap_is_out
+            && let Some(record) = desk.outbox.next_gap()
+        {
+            self.gap_is_out = true;
+            self.session.gap(&record, desk.now(), &mut self.fresh);
+            return true;
+        }
+        if self.takes(Want::Backlog) && desk.budget.ready_at(now) <= now {
+            if let Some(parcel) = desk.outbox.try_next(Want::Backlog) {
+                desk.budget.spend(parcel.bytes.len());
+                self.feed(parcel, Want::Backlog, desk);
+                return true;
+            }
+            let waiting = desk.outbox.backlog() > self.unsettled.len() as u64;
+            self.turn = now + if waiting { BACKLOG_TURN } else { IDLE_TURN };
+        }
+        false
+    }
+
+    fn takes(&self, want: Want) -> bool {
+        let appetite = self.session.appetite();
+        let hungry = match want {
+            Want::Live => appetite.live,
+            Want::Backlog => appetite.backlog,
+        };
+        hungry && self.phase == Phase::Talking && self.orders.is_empty() && self.wire.has_room()
+    }
+
+    fn feed<O: Outbox>(&mut self, parcel: Parcel, want: Want, desk: &mut Desk<O>) {
+        self.unsettled.push_back(parcel.id);
+        self.session.parcel(parcel, want, desk.now(), &mut desk.outbox, &mut self.fresh);
+    }
+
+    /// When to look again; also the watch for silence.
+    fn next_wake<O: Outbox>(&mut self, desk: &mut Desk<O>) -> Result<Instant, End> {
+        let now = now_at();
+        let mut wake = now + IDLE_TURN;
+        if self.wire.outstanding() > 0 {
+            let silence = desk.settings.keepalive.mul_f64(1.5).max(LEAST_SILENCE);
+            if now >= self.progress + silence {
+                return Err(End::Silent(silence));
+            }
+            wake = wake.min(self.progress + silence);
+        }
+        if let Phase::Leaving { until } = self.phase {
+            if now >= until {
+                return Err(End::Stopped);
+            }
+            wake = wake.min(until);
+        }
+        if self.takes(Want::Backlog) {
+            wake = wake.min(self.turn.max(desk.budget.ready_at(now)));
+        }
+        if let Some(due) = self.session.due() {
+            wake = wake.min(due);
+        }
+        Ok(wake)
+    }
+
+    /// Does what the session ordered, as far as the connection has room.
+    fn carry_out<O: Outbox>(&mut self, desk: &mut Desk<O>) -> Result<(), End> {
+        self.orders.extend(self.fresh.drain(..));
+        while let Some(order) = self.orders.pop_front() {
+            let writes =
+                matches!(order, Order::Publish(_) | Order::Subscribe { .. } | Order::Disconnect);
+            if writes && !self.wire.has_room() {
+                self.orders.push_front(order);
+                break;
+            }
+            self.do_one(order, desk)?;
+        }
+        Ok(())
+    }
+
+    fn do_one<O: Outbox>(&mut self, order: Order, desk: &mut Desk<O>) -> Result<(), End> {
+        if self.wire.outstanding() == 0 {
+            self.progress = now_at();
+        }
+        let counters = &desk.status.counters;
+        match order {
+            Order::Publish(message) => self.publish(message, desk)?,
+            Order::Subscribe { filters, token } => {
+                count(&counters.fences, 1);
+                self.wire.subscribe(&filters, token)?;
+            }
+            Order::Disconnect => self.wire.disconnect()?,
+            Order::Settle { id, filtered } => {
+                count(&counters.settled, 1);
+                count(&counters.filtered, u64::from(filtered));
+                self.home(id);
+                desk.backoff.succeed();
+                desk.suspicion.confirmed(id);
+                desk.outbox.settle(id, filtered);
+            }
+            Order::Refuse { id, reason } => {
+                self.home(id);
+                desk.refuse(id, &reason);
+            }
+            Order::SettleGap { id } => {
+                self.gap_is_out = false;
+                self.turn = now_at();
+                desk.outbox.settle_gap(id);
+            }
+            Order::Note(Note::Rebirth) => count(&counters.rebirths, 1),
+            Order::Note(Note::IgnoredCommand) => count(&counters.ignored_commands, 1),
+        }
+        Ok(())
+    }
+
+    fn publish<O: Outbox>(&mut self, message: Message, desk: &Desk<O>) -> Result<(), End> {
+        count(&desk.status.counters.messages, 1);
+        count(&desk.status.counters.bytes, message.payload.len() as u64);
+        Ok(self.wire.publish(message)?)
+    }
+
+    /// Settled or given up: batches come home oldest first, nearly always.
+    fn home(&mut self, id: BatchId) {
+        if let Some(place) = self.unsettled.iter().position(|out| *out == id) {
+            self.unsettled.remove(place);
+        }
+    }
+
+    /// One event of the connection.
+    fn react<O: Outbox>(&mut self, event: Event, desk: &mut Desk<O>) -> Result<(), End> {
+        match event {
+            Event::Outgoing(Outgoing::Disconnect) => return Err(End::Stopped),
+            Event::Outgoing(outgoing) => self.wire.written(&outgoing),
+            Event::Incoming(Packet::PubAck(ack)) => {
+                if let Some(token) = self.wire.puback(ack.pkid) {
+                    self.answered(token, Answer::Granted, desk)?;
+                }
+            }
+            Event::Incoming(Packet::SubAck(ack)) => {
+                let denied = ack.return_codes.contains(&SubscribeReasonCode::Failure);
+                let answer = if denied { Answer::Denied } else { Answer::Granted };
+                if let Some(token) = self.wire.suback(ack.pkid) {
+                    self.answered(token, answer, desk)?;
+                }
+            }
+            Event::Incoming(Packet::Publish(publish)) => {
+                let heard = Heard {
+                    topic: &publish.topic,
+                    payload: &publish.payload,
+                    keep: if publish.retain { Keep::Retained } else { Keep::Passing },
+                };
+                self.session.heard(heard, desk.now(), &mut desk.outbox, &mut self.fresh);
+            }
+            Event::Incoming(_) => {}
+        }
+        Ok(())
+    }
+
+    fn answered<O: Outbox>(
+        &mut self,
+        token: Token,
+        answer: Answer,
+        desk: &Desk<O>,
+    ) -> Result<(), End> {
+        let now = desk.now();
+        self.progress = now.at;
+        count(&desk.status.counters.confirmations, 1);
+        Ok(self.session.answered(token, answer, now, &mut self.fresh)?)
+    }
+}
+
+fn lost<O>(desk: &Desk<O>, error: &ConnectionError) -> End {
+    let reason = dial::explain(&desk.settings, error);
+    if dial::is_hang_up(error) { End::HungUp(reason) } else { End::Failed(reason) }
+}

@@ -1,0 +1,171 @@
+//! The wire: what was handed to one connection and what of it is still to be confirmed.
+//!
+//! rumqttc gives a packet id only when it writes, and tells ids by the order
+//! of its `Outgoing` events; they mean something within one connection only.
+//! So this table lives and dies with its connection.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use rumqttc::{AsyncClient, ClientError, Outgoing, QoS, SubscribeFilter};
+
+use crate::session::{Delivery, Keep, Message, Token};
+
+/// Requests between us and the event loop. Chosen: enough that the loop never
+/// starves between two turns, few enough that a rebirth is not far behind.
+pub(crate) const REQUESTS: usize = 64;
+
+/// Packet ids of rumqttc run up to its in-flight limit and are shared by
+/// PUBLISH and SUBSCRIBE. Four times what a session has in flight, so that an
+/// id is never met while it is still out.
+pub(crate) const PACKET_IDS: u16 = 1024;
+
+/// The event loop is gone.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Gone;
+
+impl From<ClientError> for Gone {
+    fn from(_: ClientError) -> Self {
+        Self
+    }
+}
+
+/// One connection's side of the conversation.
+pub(crate) struct Wire {
+    client: AsyncClient,
+    /// Requests handed over and not yet written.
+    unwritten: usize,
+    publishes: Acknowledged,
+    subscribes: Acknowledged,
+}
+
+impl Wire {
+    pub(crate) fn new(client: AsyncClient) -> Self {
+        Self {
+            client,
+            unwritten: 0,
+            publishes: Acknowledged::default(),
+            subscribes: Acknowledged::default(),
+        }
+    }
+
+    /// Whether another request fits.
+    pub(crate) const fn has_room(&self) -> bool {
+        self.unwritten < REQUESTS
+    }
+
+    /// Confirmations that are still to come.
+    pub(crate) fn outstanding(&self) -> usize {
+        self.publishes.len() + self.subscribes.len()
+    }
+
+    pub(crate) fn publish(&mut self, message: Message) -> Result<(), Gone> {
+        let qos = match message.delivery {
+            Delivery::Plain => QoS::AtMostOnce,
+            Delivery::Confirmed(token) => {
+                self.publishes.unwritten.push_back(token);
+                QoS::AtLeastOnce
+            }
+        };
+        let retain = message.keep == Keep::Retained;
+        let topic: &str = &message.topic;
+        self.unwritten += 1;
+        // `try_publish` would copy the payload; with room in the channel the
+        // future is ready at its first poll.
+        at_once(self.client.publish_bytes(topic, qos, retain, message.payload))
+    }
+
+    pub(crate) fn subscribe(&mut self, filters: &[Arc<str>], token: Token) -> Result<(), Gone> {
+        let filters =
+            filters.iter().map(|filter| SubscribeFilter::new(filter.to_string(), QoS::AtLeastOnce));
+        self.subscribes.unwritten.push_back(token);
+        self.unwritten += 1;
+        Ok(self.client.try_subscribe_many(filters)?)
+    }
+
+    pub(crate) fn disconnect(&mut self) -> Result<(), Gone> {
+        self.unwritten += 1;
+        Ok(self.client.try_disconnect()?)
+    }
+
+    /// The event loop wrote a packet.
+    pub(crate) fn written(&mut self, outgoing: &Outgoing) {
+        match *outgoing {
+            Outgoing::Publish(id) => {
+                self.unwritten = self.unwritten.saturating_sub(1);
+                if id != 0 {
+                    self.publishes.written(id);
+                }
+            }
+            Outgoing::Subscribe(id) => {
+                self.unwritten = self.unwritten.saturating_sub(1);
+                self.subscribes.written(id);
+            }
+            _ => {}
+        }
+    }
+
+    /// Which publish a PUBACK confirms; `None`: none of ours.
+    pub(crate) fn puback(&mut self, id: u16) -> Option<Token> {
+        self.publishes.answered(id)
+    }
+
+    /// Which subscription a SUBACK answers; `None`: none of ours.
+    pub(crate) fn suback(&mut self, id: u16) -> Option<Token> {
+        self.subscribes.answered(id)
+    }
+}
+
+/// Packets of one kind that get an answer, oldest first.
+#[derive(Debug, Default)]
+struct Acknowledged {
+    unwritten: VecDeque<Token>,
+    written: VecDeque<(u16, Token)>,
+}
+
+impl Acknowledged {
+    fn len(&self) -> usize {
+        self.unwritten.len() + self.written.len()
+    }
+
+    fn written(&mut self, id: u16) {
+        if let Some(token) = self.unwritten.pop_front() {
+            self.written.push_back((id, token));
+        }
+    }
+
+    /// Brokers answer in order, nearly always: the search ends at the front.
+    fn answered(&mut self, id: u16) -> Option<Token> {
+        let place = self.written.iter().position(|(written, _)| *written == id)?;
+        self.written.remove(place).map(|(_, token)| token)
+    }
+}
+
+/// The result of a future that is ready at its first poll.
+fn at_once<E>(future: impl Future<Output = Result<(), E>>) -> Result<(), Gone> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(Ok(())) => Ok(()),
+        Poll::Ready(Err(_)) | Poll::Pending => Err(Gone),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Acknowledged, Token};
+
+    #[test]
+    fn an_answer_finds_its_message_by_the_order_of_writing() {
+        let mut publishes = Acknowledged::default();
+        publishes.unwritten.extend([Token(10), Token(11), Token(12)]);
+        publishes.written(1);
+        publishes.written(2);
+        assert_eq!(publishes.answered(2), Some(Token(11)), "out of order");
+        assert_eq!(publishes.answered(1), Some(Token(10)));
+        assert_eq!(publishes.answered(1), None, "a repeated answer confirms nothing");
+        assert_eq!(publishes.answered(3), None, "not written yet");
+        assert_eq!(publishes.len(), 1);
+    }
+}
