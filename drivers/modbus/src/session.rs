@@ -159,6 +159,11 @@ impl Session {
                 }
             };
             let taken = frame.encoded_len();
+            let table = &round.books.transactions;
+            let is_last = taken == self.inbox.len();
+            if is_last && table.may_hold_another(frame.transaction, frame.pdu) {
+                return Ok(());
+            }
             let was_ours = round.take(frame)?;
             self.inbox.advance(taken);
             if was_ours && !round.pace.pause_between.is_zero() {

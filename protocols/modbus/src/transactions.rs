@@ -137,6 +137,27 @@ impl<T: Copy> Transactions<T> {
         }
     }
 
+    /// Whether the end of `pdu`, the answer to `id`, could in truth be the
+    /// beginning of another answer in flight.
+    ///
+    /// A device that drops a byte has the next frame's first byte complete
+    /// this one. With one request in flight there is no next frame. With
+    /// several, an answer whose end looks like the header of another has to
+    /// wait until the bytes behind it show that the stream is in step.
+    #[must_use]
+    pub fn may_hold_another(&self, id: u16, pdu: &[u8]) -> bool {
+        self.in_flight.iter().filter(|request| request.id != id).any(|request| {
+            let [high, low] = request.id.to_be_bytes();
+            // Transaction id, protocol id 0, high byte of a length below 255.
+            let header = [high, low, 0, 0, 0];
+            (0..pdu.len()).any(|at| {
+                let end = &pdu[at..];
+                let seen = end.len().min(header.len());
+                end[..seen] == header[..seen]
+            })
+        })
+    }
+
     /// When the next deadline passes; `None` when nothing is in flight.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Micros> {
@@ -192,6 +213,24 @@ mod tests {
         assert_eq!(table.answer(old, 1), Verdict::Late);
         assert_eq!(table.answer(old, 1), Verdict::Stray, "and its duplicate is nobody's");
         assert_eq!(table.answer(new, 1), Verdict::Ours('n'));
+    }
+
+    #[test]
+    fn an_answer_that_ends_like_the_header_of_another_is_noticed() {
+        let mut table = Transactions::new(2);
+        for _ in 0..0x0203 {
+            let id = table.begin(1, (), 0, 1).unwrap();
+            table.answer(id, 1);
+        }
+        let first = table.begin(1, (), 0, 1).unwrap();
+        let whole = [3, 2, 7, 0x02];
+        assert!(!table.may_hold_another(first, &whole), "alone in flight");
+        assert_eq!(table.begin(1, (), 0, 1), Ok(0x0204));
+        assert!(table.may_hold_another(first, &whole), "one byte of the other");
+        assert!(table.may_hold_another(first, &[3, 2, 0x02, 0x04]), "two bytes");
+        assert!(table.may_hold_another(first, &[3, 6, 0x02, 0x04, 0, 0, 0, 9]), "six bytes");
+        assert!(!table.may_hold_another(first, &[3, 6, 0x02, 0x04, 0, 1, 0, 9]));
+        assert!(!table.may_hold_another(first, &[3, 2, 0x02, 0x03]));
     }
 
     #[test]
