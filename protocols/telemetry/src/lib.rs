@@ -7,6 +7,7 @@
 pub mod catalogue;
 pub mod gap;
 pub mod health;
+pub mod json;
 pub mod native;
 pub mod proto;
 pub mod sparkplug;
