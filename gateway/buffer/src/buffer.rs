@@ -1,0 +1,202 @@
+//! The buffer as the daemon holds it: batches go in, outboxes take them out.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use bytes::Bytes;
+use forehearth_model::{CatalogueHash, DestinationLedger, Epoch};
+
+use crate::health::{Health, Stats};
+use crate::keeper::{Clock, Keeper, Shared, Stop, SystemClock};
+use crate::outbox::Outbox;
+use crate::ram::Sealed;
+use crate::sqlite::SqliteStorage;
+use crate::storage::{Storage, StorageError};
+
+/// A set of destinations is one machine word.
+const MOST_DESTINATIONS: usize = 64;
+
+/// How the buffer keeps its promise.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Settings {
+    /// The state directory.
+    pub dir: PathBuf,
+    /// Durable or delivered within this time of acquisition.
+    pub commit_within: Duration,
+    /// Most bytes on disk, logs included.
+    pub max_size: u64,
+    /// Older batches expire.
+    pub max_age: Duration,
+    /// Bytes of the volume that stay free.
+    pub reserve: u64,
+    /// Most bytes of memory for batches.
+    pub memory: usize,
+}
+
+impl Settings {
+    /// Memory for batches unless told otherwise. Chosen: half of what a
+    /// gateway of 50,000 tags may take; several seconds of its readings.
+    pub const MEMORY: usize = 24 << 20;
+}
+
+/// Why the buffer refuses to start. Everything else is survived.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Two daemons would number and publish against each other.
+    #[error(
+        "the state directory is in use: {0}; stop the other daemon or give this one its own --state"
+    )]
+    Locked(StorageError),
+    /// Writing to it could destroy what the newer version stored.
+    #[error("the state directory belongs to a newer version: {0}")]
+    Newer(StorageError),
+    /// More brokers than the buffer can keep apart.
+    #[error("{0} brokers are configured, at most 64 are possible")]
+    TooManyDestinations(usize),
+    /// The system gave no thread.
+    #[error("no thread for the buffer: {0}")]
+    Thread(std::io::Error),
+}
+
+/// Dropping it without [`Self::close`] stops it like a power cut: nothing more
+/// is written, and the next start finds what was committed.
+pub struct Buffer {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl fmt::Debug for Buffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Buffer").field("epoch", &self.epoch()).finish_non_exhaustive()
+    }
+}
+
+impl Buffer {
+    /// Opens the state directory, takes over what waits in it, and starts a
+    /// run. Blocks for the time that takes: a few flushes, and a few
+    /// milliseconds per hundred segments. A disk that does not work is no
+    /// error: see [`Self::health`].
+    ///
+    /// # Errors
+    /// What an operator has to decide; see [`OpenError`].
+    pub fn open(
+        settings: Settings,
+        destinations: &[String],
+        catalogue: (CatalogueHash, Bytes),
+    ) -> Result<Self, OpenError> {
+        let storage = Box::new(SqliteStorage::new(&settings.dir));
+        Self::open_with(settings, destinations, catalogue, storage, Arc::new(SystemClock))
+    }
+
+    /// The same with another disk and clock, for tests.
+    ///
+    /// # Errors
+    /// See [`Self::open`].
+    pub fn open_with(
+        settings: Settings,
+        destinations: &[String],
+        catalogue: (CatalogueHash, Bytes),
+        storage: Box<dyn Storage>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, OpenError> {
+        if destinations.len() > MOST_DESTINATIONS {
+            return Err(OpenError::TooManyDestinations(destinations.len()));
+        }
+        let (keeper, shared) = Keeper::open(settings, destinations, catalogue, storage, clock)?;
+        let thread = std::thread::Builder::new()
+            .name("buffer".to_owned())
+            .spawn(move || keeper.run())
+            .map_err(OpenError::Thread)?;
+        Ok(Self { shared, thread: Some(thread) })
+    }
+
+    /// This run. Batches handed to [`Self::append`] carry it.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.shared.lock().stock.epoch
+    }
+
+    /// Takes in a batch. Numbers of one run grow by one. Never waits for the disk.
+    pub fn append(&self, sealed: Sealed) {
+        let due = sealed.acquired + self.shared.settings.commit_within / 2;
+        let wall = self.shared.clock.wall();
+        let mut state = self.shared.lock();
+        state.stock.append(sealed, wall);
+        if self.shared.is_crowded(&state) && !state.is_down() {
+            self.shared.ring(state);
+        } else {
+            self.shared.ring_by(due, state);
+        }
+        self.shared.tell_all();
+    }
+
+    /// The outbox of the destination at this position of `open`'s list; one
+    /// link holds it.
+    ///
+    /// # Panics
+    /// When there is no such destination: the wiring is wrong.
+    #[must_use]
+    pub fn outbox(&self, index: usize) -> Outbox {
+        assert!(index < self.shared.news.len(), "an outbox belongs to a destination");
+        Outbox::new(index, Arc::clone(&self.shared))
+    }
+
+    /// The books of every destination, in `open`'s order.
+    #[must_use]
+    pub fn ledger(&self) -> Vec<DestinationLedger> {
+        self.shared.lock().stock.ledger()
+    }
+
+    /// Whether the disk takes what it is given.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.shared.lock().health.clone()
+    }
+
+    /// Figures for metrics and the status page.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let state = self.shared.lock();
+        let stock = &state.stock;
+        Stats {
+            segments: stock.shelf.iter().count() as u64,
+            memory_batches: stock.ram.len() as u64,
+            memory_bytes: stock.ram.bytes() as u64,
+            oldest_waiting: stock.oldest(),
+            gaps_waiting: stock.gaps.len() as u64,
+            stray_confirmations: stock.strays,
+            ..state.stats.clone()
+        }
+    }
+
+    /// No destination has anything waiting: a batch closed now goes out at once.
+    #[must_use]
+    pub fn quiet(&self) -> bool {
+        self.shared.lock().stock.is_quiet()
+    }
+
+    /// Writes everything that waits, saves the cursors, and marks the end as
+    /// orderly. Blocks for the time that takes; call it from a blocking thread.
+    pub fn close(mut self) {
+        self.stop(Stop::Orderly);
+    }
+
+    fn stop(&mut self, how: Stop) {
+        let Some(thread) = self.thread.take() else { return };
+        let mut state = self.shared.lock();
+        state.stop = Some(how);
+        self.shared.ring(state);
+        if thread.join().is_err() {
+            tracing::error!("the buffer's thread had ended with a panic");
+        }
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        self.stop(Stop::AtOnce);
+    }
+}

@@ -1,0 +1,235 @@
+//! Starting: what is found on disk is taken over, and what is missing from it is declared.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use forehearth_model::{BatchId, CatalogueHash, Epoch, GapCause, GapRecord, Stamp};
+
+use super::{Clock, Keeper, Mode, RETRY_FIRST, Shared, State};
+use crate::buffer::{OpenError, Settings};
+use crate::cursor::Cursor;
+use crate::retention::Retention;
+use crate::shelf::{Owed, Segment};
+use crate::stock::Stock;
+use crate::storage::{Found, LostSegment, RunMark, Storage, StorageCode, StorageError};
+
+/// A commit is expected to take this long until one was measured.
+const FIRST_FLUSH: Duration = Duration::from_millis(25);
+
+impl Keeper {
+    /// Opens the disk, or goes on without it, and starts a run.
+    ///
+    /// # Errors
+    /// Only what an operator must decide: another daemon, or files of a newer version.
+    pub(crate) fn open(
+        settings: Settings,
+        destinations: &[String],
+        catalogue: (CatalogueHash, Bytes),
+        mut storage: Box<dyn Storage>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Self, Arc<Shared>), OpenError> {
+        let wall = clock.wall();
+        let found = match storage.open() {
+            Err(error) if error.code == StorageCode::Locked => {
+                return Err(OpenError::Locked(error));
+            }
+            Err(error) if error.code == StorageCode::Newer => return Err(OpenError::Newer(error)),
+            found => found,
+        };
+        let epoch = next_epoch(found.as_ref().ok(), wall);
+        let next_gap = wall.micros().max(1).cast_unsigned();
+        let stock = Stock::new(epoch, destinations, settings.memory, next_gap);
+        let retention = Retention::new(settings.max_size, settings.reserve, settings.max_age);
+        let now = clock.now();
+        let shared = Arc::new(Shared::new(State::new(stock), clock, settings, catalogue));
+        let mut keeper = Self {
+            shared: Arc::clone(&shared),
+            storage,
+            mode: Mode::Up,
+            retention,
+            current: [None; 2],
+            next_seq: 1,
+            // Before any is known: unlikely to be that of the last connection.
+            bd_seq: vec![wall.millis().div_euclid(1000).to_le_bytes()[0]; destinations.len()],
+            adopted: false,
+            forgotten: Vec::new(),
+            unlisted: Vec::new(),
+            saved_at: now,
+            looked_at: now,
+            flush: FIRST_FLUSH,
+            done: false,
+        };
+        // The epoch is on disk before its first batch.
+        let opened = found.and_then(|found| keeper.adopt(found)).and_then(|()| keeper.save(false));
+        if let Err(error) = opened {
+            keeper.go_down(&error, RETRY_FIRST);
+        }
+        Ok((keeper, shared))
+    }
+
+    /// Takes over what is on disk. The stock of this run is believed over the
+    /// disk, the disk over nothing.
+    pub(super) fn adopt(&mut self, found: Found) -> Result<(), StorageError> {
+        let epoch = self.shared.lock().stock.epoch;
+        self.next_seq = self.next_seq.max(found.next_seq);
+        for seq in &found.unlisted {
+            if !self.unlisted.contains(seq) {
+                self.unlisted.push(*seq);
+            }
+        }
+        let first_time = !self.adopted;
+        if first_time {
+            self.adopt_control(&found, epoch);
+            self.adopted = true;
+        }
+        self.adopt_segments(&found.segments, epoch)?;
+        for lost in found.lost.iter().filter(|lost| lost.epoch < epoch) {
+            self.declare_lost(lost);
+        }
+        if let Some(run) = found.run.filter(|run| first_time && !run.clean && run.epoch < epoch) {
+            self.declare_crash(run, &found);
+        }
+        Ok(())
+    }
+
+    fn adopt_control(&mut self, found: &Found, epoch: Epoch) {
+        let mut state = self.shared.lock();
+        let stock = &mut state.stock;
+        for (destination, claim) in stock.claims.iter_mut().enumerate() {
+            let name = &claim.books.name;
+            let cursor = match found.bookmarks.iter().find(|mark| mark.name == *name) {
+                Some(mark) => {
+                    self.bd_seq[destination] = mark.bd_seq;
+                    mark.cursor()
+                }
+                // A new destination starts now.
+                None if found.run.is_some() => Some(Cursor::starting(BatchId::new(epoch, 1))),
+                None => None,
+            };
+            let mine = found.gaps.iter().filter(|gap| gap.destination == *name).cloned().collect();
+            stock.gaps.recover(destination, mine, found.next_gap);
+            // Without a readable cursor everything on disk is owed: a repeat
+            // is better than a hole.
+            claim.cursor.merge(&cursor.unwrap_or_default());
+            claim.moved = true;
+        }
+        let known = |name: &str| stock.claims.iter().any(|claim| claim.books.name == name);
+        let gone = found.bookmarks.iter().map(|mark| mark.name.clone()).filter(|n| !known(n));
+        self.forgotten.extend(gone);
+    }
+
+    fn adopt_segments(&mut self, segments: &[Segment], epoch: Epoch) -> Result<(), StorageError> {
+        let known: Vec<Segment> =
+            self.shared.lock().stock.shelf.iter().map(|shelved| shelved.segment.clone()).collect();
+        for segment in segments {
+            match known.iter().find(|known| known.seq == segment.seq) {
+                Some(known) if segment.last >= known.last => {}
+                // Less is there than was flushed: the medium lied.
+                Some(_) => self.storage.quarantine(segment.seq)?,
+                // A first commit that failed; memory still has what was in it.
+                None if segment.epoch >= epoch => self.storage.remove(segment.seq)?,
+                None => self.adopt_segment(segment)?,
+            }
+        }
+        let wall = self.shared.clock.wall();
+        for known in known {
+            let intact = segments.iter().any(|s| s.seq == known.seq && s.last >= known.last);
+            if !intact {
+                let mut state = self.shared.lock();
+                state.stock.lose_segment(known.seq, GapCause::Damaged, wall);
+                state.stats.quarantined += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn adopt_segment(&mut self, segment: &Segment) -> Result<(), StorageError> {
+        let Segment { seq, epoch, lane, prev, first, last, .. } = *segment;
+        let open: Vec<Vec<(u64, u64)>> = {
+            let state = self.shared.lock();
+            let claims = &state.stock.claims;
+            claims.iter().map(|claim| claim.cursor.open(epoch, lane, prev + 1, last)).collect()
+        };
+        let mut owed = Vec::with_capacity(open.len());
+        for stretches in open {
+            let mut sum = Owed::default();
+            for (from, to) in stretches {
+                let (rows, readings) = if from <= first && to >= last {
+                    (segment.rows, segment.readings)
+                } else {
+                    self.storage.sum(seq, from, to)?
+                };
+                sum.rows += rows;
+                sum.readings += readings;
+            }
+            owed.push(sum);
+        }
+        self.shared.lock().stock.recover(segment.clone(), owed);
+        Ok(())
+    }
+
+    /// A listed segment is missing or damaged: how much was in it is not known.
+    fn declare_lost(&mut self, lost: &LostSegment) {
+        let (first, last) = lost.ends();
+        let declared = self.shared.clock.wall();
+        let mut state = self.shared.lock();
+        state.stats.quarantined += 1;
+        let stock = &mut state.stock;
+        for (destination, claim) in stock.claims.iter_mut().enumerate() {
+            let open = claim.cursor.next_open(lost.lane, first);
+            if open.epoch == first.epoch && open <= last {
+                let record = unknown(&claim.books.name, GapCause::Damaged, open, last, declared);
+                stock.gaps.declare(destination, GapRecord { lane: Some(lost.lane), ..record });
+            }
+        }
+    }
+
+    /// The run before ended without a clean stop. What it sealed after its
+    /// last commit, and was not confirmed, is gone; how much is not known.
+    fn declare_crash(&mut self, run: RunMark, found: &Found) {
+        let stored = found.segments.iter().filter(|s| s.epoch == run.epoch).map(|s| s.last).max();
+        let first = BatchId::new(run.epoch, run.safe_to.max(stored.unwrap_or(0)) + 1);
+        let last = BatchId::new(run.epoch, u64::MAX);
+        let declared = self.shared.clock.wall();
+        let mut state = self.shared.lock();
+        let stock = &mut state.stock;
+        for (destination, claim) in stock.claims.iter().enumerate() {
+            let name = &claim.books.name;
+            // Nothing of the past was owed to a new destination.
+            if found.bookmarks.iter().any(|mark| mark.name == *name) {
+                let record = unknown(name, GapCause::Crash, first, last, declared);
+                stock.gaps.declare(destination, record);
+            }
+        }
+    }
+}
+
+/// A loss of which only the range is known.
+fn unknown(
+    name: &str,
+    cause: GapCause,
+    first: BatchId,
+    last: BatchId,
+    declared: Stamp,
+) -> GapRecord {
+    let destination = name.to_owned();
+    let (id, lane, readings, from, to) = (0, None, 0, Stamp(0), Stamp(0));
+    GapRecord { id, destination, cause, first, last, lane, readings, from, to, declared }
+}
+
+/// The number of this run. Without a trace of an earlier one it is the time in
+/// seconds: higher than anything a lost or absent state directory ever
+/// counted, so that no consumer takes new batches for repeats.
+fn next_epoch(found: Option<&Found>, wall: Stamp) -> Epoch {
+    let known = found.and_then(|found| {
+        let segments = found.segments.iter().map(|segment| segment.epoch);
+        segments.chain(found.run.map(|run| run.epoch)).max()
+    });
+    let seconds = u32::try_from(wall.millis().div_euclid(1000)).unwrap_or(1).max(1);
+    match (known, found.and_then(|found| found.run)) {
+        (Some(Epoch(last)), Some(_)) => Epoch(last.saturating_add(1)),
+        (Some(Epoch(last)), None) => Epoch(last.saturating_add(1).max(seconds)),
+        (None, _) => Epoch(seconds),
+    }
+}

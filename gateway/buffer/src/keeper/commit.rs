@@ -1,0 +1,217 @@
+//! Writing: what is due goes to disk together, what is done or too much leaves it.
+
+use std::time::Duration;
+
+use forehearth_model::{GapCause, Lane};
+
+use super::{Keeper, RETENTION_TICK};
+use crate::cursor::{LANES, slot};
+use crate::ram::Row;
+use crate::storage::{SegmentHead, StorageCode, StorageError};
+
+/// A commit is started at least this long before it is due.
+/// Chosen: twice a flush of a good eMMC.
+const LEAST_MARGIN: Duration = Duration::from_millis(20);
+
+/// Disk a commit needs beyond its payload: pages begun, log frames, a new file's own pages.
+const OVERHEAD: u64 = 256 << 10;
+
+/// A segment nobody waits for is removed when it was started this long ago.
+const IDLE: Duration = Duration::from_secs(30);
+
+impl Keeper {
+    /// How long before it is due a commit is started, so that its flush fits in.
+    pub(super) fn margin(&self) -> Duration {
+        let most = self.shared.settings.commit_within / 2;
+        (self.flush * 2).clamp(LEAST_MARGIN.min(most), most)
+    }
+
+    /// Commits when the oldest unwritten batch comes due, or when what waits
+    /// for the disk crowds the memory.
+    pub(super) fn commit_if_due(&mut self) -> Result<(), StorageError> {
+        let due = {
+            let state = self.shared.lock();
+            let ram = &state.stock.ram;
+            let due = ram.due(self.shared.settings.commit_within);
+            let crowded = self.shared.is_crowded(&state);
+            due.is_some_and(|due| crowded || self.shared.clock.now() + self.margin() >= due)
+        };
+        if due { self.commit() } else { Ok(()) }
+    }
+
+    /// Writes everything in memory that is not on disk.
+    pub(super) fn commit(&mut self) -> Result<(), StorageError> {
+        let (rows, due) = {
+            let state = self.shared.lock();
+            let ram = &state.stock.ram;
+            (LANES.map(|lane| ram.unwritten(lane)), ram.due(self.shared.settings.commit_within))
+        };
+        let Some(due) = due else { return Ok(()) };
+        let payload: usize = rows.iter().flatten().map(|row| row.bytes.len()).sum();
+        self.make_room(payload as u64 * 2 + self.overhead())?;
+        let begun = self.shared.clock.now();
+        for (lane, rows) in LANES.into_iter().zip(&rows).filter(|(_, rows)| !rows.is_empty()) {
+            match self.write(lane, rows) {
+                Err(error) if error.code == StorageCode::Full => {
+                    self.drop_current(lane);
+                    // The next turn tries again, in a new segment.
+                    return if self.shed_for_space()? { Ok(()) } else { Err(error) };
+                }
+                written => written?,
+            }
+        }
+        let ended = self.shared.clock.now();
+        let took = ended.saturating_duration_since(begun);
+        self.flush = took.max(self.flush * 7 / 8);
+        let mut state = self.shared.lock();
+        state.stock.evict_idle();
+        let stats = &mut state.stats;
+        stats.commits += 1;
+        stats.late_commits += u64::from(ended > due);
+        stats.slowest_commit_us =
+            stats.slowest_commit_us.max(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+        for row in rows.iter().flatten() {
+            stats.batches_written += 1;
+            stats.readings_written += u64::from(row.readings);
+        }
+        Ok(())
+    }
+
+    /// Disk a commit may need beyond its payload, within a small budget too.
+    fn overhead(&self) -> u64 {
+        OVERHEAD.min(self.shared.settings.max_size / 8)
+    }
+
+    fn write(&mut self, lane: Lane, rows: &[Row]) -> Result<(), StorageError> {
+        let now = self.shared.clock.now();
+        let (seq, started) = match self.current[slot(lane)] {
+            Some(current) => current,
+            None => (self.start_segment(lane)?, now),
+        };
+        self.current[slot(lane)] = Some((seq, started));
+        let segment = self.storage.commit(seq, rows)?;
+        let full = segment.bytes >= self.retention.segment_size()
+            || now.saturating_duration_since(started) >= self.retention.segment_age();
+        self.shared.lock().stock.written(segment, rows);
+        if full { self.seal(slot(lane)) } else { Ok(()) }
+    }
+
+    fn start_segment(&mut self, lane: Lane) -> Result<u64, StorageError> {
+        let seq = self.next_seq;
+        self.next_seq += 1;
+        let head = SegmentHead {
+            seq,
+            epoch: self.shared.lock().stock.epoch,
+            lane,
+            catalogue: self.shared.catalogue.clone(),
+            size: self.retention.segment_size(),
+        };
+        self.storage.create(&head)?;
+        Ok(seq)
+    }
+
+    /// Ends the current segment of a lane.
+    pub(super) fn seal(&mut self, lane: usize) -> Result<(), StorageError> {
+        let Some((seq, _)) = self.current[lane].take() else { return Ok(()) };
+        let bytes = self.storage.seal(seq)?;
+        if let Some(shelved) = self.shared.lock().stock.shelf.get_mut(seq) {
+            shelved.segment.bytes = bytes;
+            shelved.open = false;
+        }
+        Ok(())
+    }
+
+    /// Gives up the current segment of a lane after a failure.
+    fn drop_current(&mut self, lane: Lane) {
+        if let Some((seq, _)) = self.current[slot(lane)].take() {
+            self.storage.abandon(seq);
+            if let Some(shelved) = self.shared.lock().stock.shelf.get_mut(seq) {
+                shelved.open = false;
+            }
+        }
+    }
+
+    /// Sheds until `coming` bytes fit into the budget and the volume.
+    fn make_room(&mut self, coming: u64) -> Result<(), StorageError> {
+        loop {
+            let room = self.storage.room()?;
+            let shed = {
+                let state = self.shared.lock();
+                self.retention.shed(&state.stock.shelf, room, coming)
+            };
+            match shed {
+                Some(seq) => self.lose(seq, GapCause::Shed)?,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// The volume is full although the budget is not: the oldest makes room.
+    /// Whether there was anything to shed.
+    fn shed_for_space(&mut self) -> Result<bool, StorageError> {
+        let oldest = self.retention.oldest(&self.shared.lock().stock.shelf);
+        let Some(seq) = oldest else { return Ok(false) };
+        self.lose(seq, GapCause::Shed)?;
+        Ok(true)
+    }
+
+    /// A segment goes although somebody may wait for it.
+    fn lose(&mut self, seq: u64, cause: GapCause) -> Result<(), StorageError> {
+        self.forget_current(seq);
+        let wall = self.shared.clock.wall();
+        self.shared.lock().stock.lose_segment(seq, cause, wall);
+        self.unlisted.push(seq);
+        // Declared before it is gone; when that has no space either, the
+        // space of the segment comes first.
+        match self.save(false) {
+            Err(error) if error.code == StorageCode::Full => {
+                self.storage.remove(seq)?;
+                self.save(false)
+            }
+            saved => {
+                saved?;
+                self.storage.remove(seq)
+            }
+        }
+    }
+
+    /// Removes segments nobody waits for.
+    pub(super) fn release(&mut self) -> Result<(), StorageError> {
+        let done = self.shared.lock().stock.shelf.done();
+        if done.is_empty() {
+            return Ok(());
+        }
+        for &seq in &done {
+            self.shared.lock().stock.shelf.remove(seq);
+            self.unlisted.push(seq);
+        }
+        self.save(false)?;
+        done.into_iter().try_for_each(|seq| self.storage.remove(seq))
+    }
+
+    /// Age, budget and segments that are done with, every few seconds.
+    pub(super) fn look_after_disk(&mut self) -> Result<(), StorageError> {
+        let now = self.shared.clock.now();
+        if now.saturating_duration_since(self.looked_at) < RETENTION_TICK {
+            return Ok(());
+        }
+        self.looked_at = now;
+        let wall = self.shared.clock.wall();
+        let expired = self.retention.expired(&self.shared.lock().stock.shelf, now, wall);
+        for seq in expired {
+            self.lose(seq, GapCause::Expired)?;
+        }
+        for lane in 0..2 {
+            let Some((seq, started)) = self.current[lane] else { continue };
+            let done = self.shared.lock().stock.shelf.get_mut(seq).is_none_or(|s| s.is_done());
+            if done && now.saturating_duration_since(started) >= IDLE {
+                self.seal(lane)?;
+            }
+        }
+        self.release()?;
+        let room = self.storage.room()?;
+        let mut state = self.shared.lock();
+        state.stats.disk_bytes = state.stock.shelf.bytes() + room.other;
+        Ok(())
+    }
+}

@@ -1,0 +1,359 @@
+//! Batches and cursors in SQLite files: one control database, and a file per segment.
+
+mod control;
+mod directory;
+mod failure;
+mod segment;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use forehearth_model::CatalogueHash;
+use rusqlite::{Connection, OpenFlags};
+
+use crate::ram::Row;
+use crate::shelf::Segment;
+use crate::storage::{
+    Found, LostSegment, Room, Save, SegmentHead, Storage, StorageCode, StorageError, Wear,
+};
+use control::Control;
+pub(crate) use directory::Directory;
+use segment::SegmentFile;
+
+/// SQLite's page, and what the log adds to it (frame header, file format 3.0, section 4.2).
+const PAGE: u64 = 4096;
+const FRAME: u64 = PAGE + 24;
+
+/// Page cache of each connection in KiB; a batch is a page or two.
+const CACHE_KIB: i64 = 256;
+
+/// The state directory as [`Storage`].
+#[derive(Debug)]
+pub struct SqliteStorage {
+    path: PathBuf,
+    /// Held while the directory is ours.
+    directory: Option<Directory>,
+    control: Option<Control>,
+    /// Being written.
+    open: BTreeMap<u64, SegmentFile>,
+    /// Of what is only read, the last two: one per lane.
+    reading: Vec<SegmentFile>,
+    /// Known segments by number, with the name of their file.
+    names: BTreeMap<u64, String>,
+    wear: Wear,
+    quarantined: u64,
+}
+
+impl SqliteStorage {
+    /// A state directory, not touched yet.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            directory: None,
+            control: None,
+            open: BTreeMap::new(),
+            reading: Vec::new(),
+            names: BTreeMap::new(),
+            wear: Wear::default(),
+            quarantined: 0,
+        }
+    }
+
+    fn directory(&self) -> Result<&Directory, StorageError> {
+        self.directory
+            .as_ref()
+            .ok_or_else(|| StorageError::new(StorageCode::Missing, "the directory is not open"))
+    }
+
+    fn control(&mut self) -> Result<&mut Control, StorageError> {
+        self.control
+            .as_mut()
+            .ok_or_else(|| StorageError::new(StorageCode::Missing, "control.db is not open"))
+    }
+
+    /// The file of a segment, for reading.
+    fn segment(&mut self, seq: u64) -> Result<&SegmentFile, StorageError> {
+        if self.open.contains_key(&seq) {
+            return Ok(&self.open[&seq]);
+        }
+        if let Some(at) = self.reading.iter().position(|file| file.seq() == seq) {
+            let file = self.reading.remove(at);
+            self.reading.push(file);
+        } else {
+            let path = self.segment_path(seq)?;
+            let file = SegmentFile::open(&path)?;
+            self.reading.truncate(1);
+            self.reading.push(file);
+        }
+        self.reading
+            .last()
+            .ok_or_else(|| StorageError::new(StorageCode::Other, "no segment is open"))
+    }
+
+    fn segment_path(&self, seq: u64) -> Result<PathBuf, StorageError> {
+        let name = self.names.get(&seq).ok_or_else(|| {
+            StorageError::new(StorageCode::Missing, format!("segment {seq} is not known"))
+        })?;
+        Ok(self.directory()?.segments().join(name))
+    }
+
+    /// Reads every segment there is; what cannot be read goes aside.
+    /// The second list names files that were made and never written to.
+    fn find_segments(
+        &mut self,
+        verify_newest: bool,
+    ) -> Result<(Vec<Segment>, Vec<u64>), StorageError> {
+        let (mut segments, mut empty) = (Vec::new(), Vec::new());
+        self.directory()?.sweep_segments()?;
+        let names = self.directory()?.segment_names()?;
+        for (at, (seq, name)) in names.iter().enumerate() {
+            let path = self.directory()?.segments().join(name);
+            let verify = verify_newest && at + 2 >= names.len();
+            match SegmentFile::recover(&path, *seq, verify) {
+                Ok(Some(segment)) => {
+                    self.names.insert(*seq, name.clone());
+                    segments.push(segment);
+                }
+                Ok(None) => {
+                    self.directory()?.remove(&path)?;
+                    empty.push(*seq);
+                }
+                Err(error) if error.code == StorageCode::Damaged => {
+                    tracing::error!(code = "FH-BUF-DAMAGED", %error, "a segment is set aside");
+                    self.directory()?.set_aside(&path)?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.cut_repeated_tails(&mut segments, &mut empty)?;
+        Ok((segments, empty))
+    }
+
+    /// A commit that failed may be in its file all the same; its rows were
+    /// written again to the next file of the lane, which is the one to believe.
+    fn cut_repeated_tails(
+        &mut self,
+        segments: &mut Vec<Segment>,
+        empty: &mut Vec<u64>,
+    ) -> Result<(), StorageError> {
+        let mut at = 0;
+        while at < segments.len() {
+            let this = segments[at].clone();
+            let next = segments[at + 1..]
+                .iter()
+                .find(|next| next.lane == this.lane && next.epoch == this.epoch)
+                .map(|next| next.first);
+            match next {
+                Some(first) if first <= this.first => {
+                    let path = self.segment_path(this.seq)?;
+                    self.directory()?.remove(&path)?;
+                    self.names.remove(&this.seq);
+                    empty.push(this.seq);
+                    segments.remove(at);
+                    continue;
+                }
+                Some(first) if first <= this.last => {
+                    segments[at] = self.segment(this.seq)?.cut(this, first)?;
+                }
+                _ => {}
+            }
+            at += 1;
+        }
+        Ok(())
+    }
+}
+
+impl Storage for SqliteStorage {
+    fn open(&mut self) -> Result<Found, StorageError> {
+        self.open.clear();
+        self.reading.clear();
+        self.names.clear();
+        self.control = None;
+        if self.directory.as_ref().is_none_or(|directory| !directory.is_there()) {
+            self.directory = None;
+            self.directory = Some(Directory::open(&self.path)?);
+        }
+        let directory = self.directory()?;
+        let mut control = Control::open(directory)?;
+        let mut found = control.read()?;
+        let unclean = found.run.is_none_or(|run| !run.clean);
+        self.control = Some(control);
+        let empty;
+        (found.segments, empty) = self.find_segments(unclean)?;
+        for listed in self.control()?.segments()? {
+            found.next_seq = found.next_seq.max(listed.seq + 1);
+            if self.names.contains_key(&listed.seq) {
+                continue;
+            }
+            found.unlisted.push(listed.seq);
+            if !empty.contains(&listed.seq) {
+                let (epoch, lane, first, last) =
+                    (listed.epoch, listed.lane, listed.first, listed.last);
+                found.lost.push(LostSegment { epoch, lane, first, last });
+            }
+        }
+        let highest = self.names.keys().next_back().map_or(0, |seq| seq + 1);
+        found.next_seq = found.next_seq.max(highest).max(1);
+        self.quarantined = self.directory()?.quarantined_bytes();
+        Ok(found)
+    }
+
+    fn create(&mut self, head: &SegmentHead) -> Result<(), StorageError> {
+        let name = Directory::segment_name(head.seq, head.lane);
+        let path = self.directory()?.segments().join(&name);
+        // A file that is not listed yet is empty; a listed one exists.
+        let file = SegmentFile::create(&path, head)?;
+        self.directory()?.flush_segments()?;
+        self.control()?.list(head)?;
+        self.wear.bytes_written += 6 * PAGE + head.catalogue.1.len() as u64;
+        self.wear.flushes += 3;
+        self.names.insert(head.seq, name);
+        self.open.insert(head.seq, file);
+        Ok(())
+    }
+
+    fn commit(&mut self, seq: u64, rows: &[Row]) -> Result<Segment, StorageError> {
+        let file = self.open.get_mut(&seq).ok_or_else(|| {
+            StorageError::new(StorageCode::Missing, format!("segment {seq} is not open"))
+        })?;
+        let segment = file.append(rows)?;
+        let folded = file.fold_if_long()?;
+        self.wear.bytes_written += file.frames_written() * FRAME + folded * PAGE;
+        self.wear.flushes += if folded > 0 { 3 } else { 1 };
+        Ok(segment)
+    }
+
+    fn seal(&mut self, seq: u64) -> Result<u64, StorageError> {
+        let Some(file) = self.open.remove(&seq) else { return Ok(0) };
+        let segment = file.segment();
+        let (bytes, folded) = file.seal()?;
+        self.wear.bytes_written += folded * PAGE;
+        self.wear.flushes += 2;
+        if let Some(segment) = segment {
+            self.control()?.sealed(&segment)?;
+        }
+        Ok(bytes)
+    }
+
+    fn abandon(&mut self, seq: u64) {
+        if let Some(file) = self.open.remove(&seq) {
+            file.abandon();
+        }
+        self.reading.retain(|file| file.seq() != seq);
+    }
+
+    fn read(
+        &mut self,
+        seq: u64,
+        from: u64,
+        to: u64,
+        bytes: usize,
+    ) -> Result<(Vec<Row>, bool), StorageError> {
+        self.segment(seq)?.read(from, to, bytes)
+    }
+
+    fn sum(&mut self, seq: u64, from: u64, to: u64) -> Result<(u64, u64), StorageError> {
+        self.segment(seq)?.sum(from, to)
+    }
+
+    fn catalogue(&mut self, seq: u64, hash: CatalogueHash) -> Result<Option<Bytes>, StorageError> {
+        self.segment(seq)?.catalogue(hash)
+    }
+
+    fn remove(&mut self, seq: u64) -> Result<(), StorageError> {
+        self.abandon(seq);
+        let path = self.segment_path(seq)?;
+        self.directory()?.remove(&path)?;
+        self.names.remove(&seq);
+        Ok(())
+    }
+
+    fn quarantine(&mut self, seq: u64) -> Result<(), StorageError> {
+        self.abandon(seq);
+        let path = self.segment_path(seq)?;
+        self.directory()?.set_aside(&path)?;
+        self.names.remove(&seq);
+        self.quarantined = self.directory()?.quarantined_bytes();
+        Ok(())
+    }
+
+    fn save(&mut self, save: &Save) -> Result<(), StorageError> {
+        let frames = self.control()?.save(save)?;
+        self.wear.bytes_written += frames * FRAME;
+        self.wear.flushes += 1;
+        Ok(())
+    }
+
+    fn room(&mut self) -> Result<Room, StorageError> {
+        let directory = self.directory()?;
+        let other = directory.control_bytes() + self.quarantined;
+        Ok(Room { other, free: directory.free()? })
+    }
+
+    fn wear(&self) -> Wear {
+        self.wear
+    }
+}
+
+/// Opens a database file and sets what every file of ours has in common.
+///
+/// `FULL` flushes the log at each commit: NORMAL lost the last commits in
+/// simulated power cuts. The checkpoints are ours, so that none delays a
+/// commit unseen. The file is not trusted: it may have been put there.
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StorageError> {
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+        .map_err(|error| failure::of(path, &error))?;
+    let set = || -> rusqlite::Result<()> {
+        use rusqlite::config::DbConfig;
+        connection.busy_timeout(std::time::Duration::from_millis(250))?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        connection.pragma_update(None, "cell_size_check", true)?;
+        connection.pragma_update(None, "mmap_size", 0)?;
+        connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+        connection.pragma_update(None, "temp_store", "MEMORY")?;
+        Ok(())
+    };
+    set().map_err(|error| failure::of(path, &error))?;
+    Ok(connection)
+}
+
+/// What only a writer sets, on a file that exists or was just made.
+fn write_ahead(path: &Path, connection: &Connection, max_bytes: u64) -> Result<(), StorageError> {
+    let set = || -> rusqlite::Result<()> {
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+        connection.pragma_update(None, "max_page_count", (max_bytes / PAGE).cast_signed())?;
+        Ok(())
+    };
+    set().map_err(|error| failure::of(path, &error))
+}
+
+/// How a checkpoint treats the log.
+#[derive(Clone, Copy)]
+enum Checkpoint {
+    /// Only looks.
+    Look,
+    /// Folds it in; the log is written from its start again, its space stays ours.
+    Restart,
+    /// Folds it in and gives its space back.
+    Truncate,
+}
+
+/// Runs a checkpoint: frames in the log, frames folded in.
+fn checkpoint(path: &Path, conn: &Connection, how: Checkpoint) -> Result<(u64, u64), StorageError> {
+    let sql = match how {
+        Checkpoint::Look => "PRAGMA wal_checkpoint(NOOP)",
+        Checkpoint::Restart => "PRAGMA wal_checkpoint(RESTART)",
+        Checkpoint::Truncate => "PRAGMA wal_checkpoint(TRUNCATE)",
+    };
+    conn.query_row(sql, [], |row| {
+        let frames = row.get::<_, i64>(1)?.max(0).cast_unsigned();
+        Ok((frames, row.get::<_, i64>(2)?.max(0).cast_unsigned()))
+    })
+    .map_err(|error| failure::of(path, &error))
+}

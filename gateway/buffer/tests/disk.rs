@@ -1,0 +1,243 @@
+//! The buffer on a real disk, in a temporary directory.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod rig;
+
+use std::time::Duration;
+
+use forehearth_buffer::{Buffer, OpenError, StorageState, Want};
+use forehearth_model::{GapCause, Lane};
+use rig::{Feed, Rig, drain, eventually, numbers};
+
+#[test]
+fn what_every_destination_confirms_in_time_is_never_written() {
+    let rig = Rig::new(&["plant"]);
+    let buffer = rig.open();
+    let (mut feed, mut outbox) = (Feed::new(&buffer), buffer.outbox(0));
+    assert!(outbox.try_next(Want::Live).is_none());
+    for _ in 0..200 {
+        feed.live(&buffer, 50);
+        let parcel = outbox.try_next(Want::Live).unwrap();
+        assert!(parcel.batch.is_some());
+        outbox.settle(parcel.id, 0);
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    assert_eq!(buffer.stats().commits, 0);
+    assert!(buffer.quiet());
+    feed.balances(&buffer);
+    buffer.close();
+}
+
+#[test]
+fn what_is_not_confirmed_is_on_disk_within_the_promised_time() {
+    let rig = Rig::new(&["plant", "cloud"]);
+    let buffer = rig.open();
+    let mut feed = Feed::new(&buffer);
+    for _ in 0..10 {
+        feed.live(&buffer, 20);
+    }
+    eventually("a commit", || buffer.stats().batches_written == 10);
+    assert_eq!(buffer.stats().late_commits, 0);
+    feed.balances(&buffer);
+    drop(buffer);
+    let buffer = rig.open();
+    assert_eq!(buffer.ledger()[1].recovered, 200);
+}
+
+#[test]
+fn a_killed_daemon_finds_everything_committed_as_backlog_in_order() {
+    let rig = Rig::new(&["plant"]);
+    let buffer = rig.open();
+    let mut feed = Feed::new(&buffer);
+    for at in 0..30 {
+        if at % 7 == 3 {
+            feed.alarm(&buffer, 1)
+        } else {
+            feed.live(&buffer, 10)
+        };
+    }
+    eventually("a commit", || buffer.stats().batches_written == 30);
+    drop(buffer);
+
+    let buffer = rig.open();
+    let mut outbox = buffer.outbox(0);
+    let parcels = drain(&mut outbox, Want::Backlog, 30);
+    let alarms = numbers(&parcels, Lane::Alarm);
+    let live = numbers(&parcels, Lane::Live);
+    assert_eq!(alarms, [4, 11, 18, 25]);
+    assert_eq!(live.len(), 26);
+    assert!(live.is_sorted());
+    assert!(parcels.iter().all(|p| p.bytes == feed.bytes[&p.id]), "replay is byte-identical");
+    assert_eq!(outbox.backlog(), 0);
+    for parcel in &parcels {
+        outbox.settle(parcel.id, 0);
+    }
+    let books = &buffer.ledger()[0];
+    assert_eq!((books.recovered, books.delivered, books.waiting), (264, 264, 0));
+    assert_eq!(books.imbalance(0), 0);
+    // The end was not orderly: what was sealed after the commit is declared.
+    eventually("a gap record", || outbox.next_gap().is_some_and(|g| g.cause == GapCause::Crash));
+    buffer.close();
+}
+
+#[test]
+fn an_orderly_stop_keeps_everything_and_declares_nothing() {
+    let rig = Rig::new(&["plant"]);
+    let buffer = rig.open();
+    let mut feed = Feed::new(&buffer);
+    feed.live(&buffer, 5);
+    feed.live(&buffer, 5);
+    buffer.close();
+    let buffer = rig.open();
+    let mut outbox = buffer.outbox(0);
+    assert_eq!(drain(&mut outbox, Want::Backlog, 2).len(), 2);
+    std::thread::sleep(Duration::from_millis(400));
+    assert!(outbox.next_gap().is_none());
+}
+
+#[test]
+fn each_run_has_a_higher_epoch_and_no_sequence_number_serves_twice() {
+    let rig = Rig::new(&["plant"]);
+    let mut epochs = Vec::new();
+    let mut numbers = Vec::new();
+    for _ in 0..4 {
+        let buffer = rig.open();
+        epochs.push(buffer.epoch());
+        numbers.push(rig::block_on(buffer.outbox(0).next_bd_seq()));
+        drop(buffer);
+    }
+    assert!(epochs.windows(2).all(|w| w[1].0 == w[0].0 + 1), "{epochs:?}");
+    assert!(numbers.windows(2).all(|w| w[1] == w[0].wrapping_add(1)), "{numbers:?}");
+}
+
+#[test]
+fn a_second_daemon_on_the_directory_is_refused() {
+    let rig = Rig::new(&["plant"]);
+    let first = rig.open();
+    let second = Buffer::open(rig.settings(), &rig.names, rig.catalogue());
+    assert!(matches!(second, Err(OpenError::Locked(_))), "{second:?}");
+    drop(first);
+    drop(rig.open());
+}
+
+#[test]
+fn a_directory_that_cannot_be_made_leaves_the_daemon_in_memory_until_it_can() {
+    let rig = Rig::new(&["plant"]);
+    std::fs::write(rig.dir(), "in the way").unwrap();
+    let buffer = rig.open();
+    assert!(matches!(buffer.health().storage, StorageState::Down { .. }));
+    let (mut feed, mut outbox) = (Feed::new(&buffer), buffer.outbox(0));
+    feed.live(&buffer, 10);
+    let parcel = outbox.try_next(Want::Backlog).unwrap();
+    outbox.settle(parcel.id, 0);
+    feed.live(&buffer, 10);
+    rig::block_on(outbox.next_bd_seq());
+    std::fs::remove_file(rig.dir()).unwrap();
+    eventually("the disk works", || buffer.health().storage == StorageState::Up);
+    eventually("a commit", || buffer.stats().batches_written == 1);
+    feed.balances(&buffer);
+    drop(buffer);
+    assert_eq!(rig.open().ledger()[0].recovered, 10);
+}
+
+#[test]
+fn a_new_destination_starts_now_and_a_removed_one_releases_its_claim() {
+    let mut rig = Rig::new(&["plant"]);
+    let buffer = rig.open();
+    Feed::new(&buffer).live(&buffer, 10);
+    buffer.close();
+    rig.names = vec!["cloud".to_owned()];
+    let buffer = rig.open();
+    assert_eq!(buffer.ledger()[0].waiting, 0);
+    assert!(buffer.quiet());
+    buffer.close();
+    let segments = std::fs::read_dir(rig.dir().join("segments")).unwrap().count();
+    assert_eq!(segments, 0);
+}
+
+#[test]
+fn a_small_budget_sheds_the_oldest_live_batches_keeps_alarms_and_declares_it() {
+    let rig =
+        Rig { max_size: 1 << 20, commit_within: Duration::from_millis(20), ..Rig::new(&["plant"]) };
+    let buffer = rig.open();
+    let mut feed = Feed::new(&buffer);
+    feed.alarm(&buffer, 3);
+    for _ in 0..120 {
+        for _ in 0..4 {
+            feed.noise(&buffer, 100, 8_000);
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    eventually("all written", || buffer.stats().batches_written == 481);
+    feed.balances(&buffer);
+    let books = buffer.ledger()[0].clone();
+    assert!(books.shed > 0, "{books:?}");
+    assert!(rig.disk_bytes() <= 1 << 20, "{} bytes", rig.disk_bytes());
+    let mut outbox = buffer.outbox(0);
+    let mut declared = 0;
+    eventually("every reading shed is declared", || {
+        while let Some(gap) = outbox.next_gap() {
+            assert_eq!((gap.cause, gap.lane), (GapCause::Shed, Some(Lane::Live)));
+            declared += gap.readings;
+            outbox.settle_gap(gap.id);
+        }
+        declared == books.shed
+    });
+    let waiting = outbox.backlog();
+    let parcels = drain(&mut outbox, Want::Backlog, usize::try_from(waiting).unwrap());
+    assert_eq!(numbers(&parcels, Lane::Alarm), [1]);
+    assert_eq!(numbers(&parcels, Lane::Live).last(), Some(&481));
+    parcels.iter().for_each(|parcel| outbox.settle(parcel.id, 0));
+    feed.balances(&buffer);
+    assert!(buffer.quiet());
+}
+
+#[test]
+fn a_damaged_segment_is_set_aside_and_declared_and_the_others_are_delivered() {
+    let rig = Rig { max_size: 4 << 20, ..Rig::new(&["plant"]) };
+    for _ in 0..3 {
+        let buffer = rig.open();
+        let mut feed = Feed::new(&buffer);
+        for _ in 0..20 {
+            feed.noise(&buffer, 10, 900);
+        }
+        buffer.close();
+    }
+    let victim = rig.segments()[1].clone();
+    let mut bytes = std::fs::read(&victim).unwrap();
+    let middle = bytes.len() / 2;
+    for at in middle..middle + 64 {
+        bytes[at] ^= 0x5a;
+    }
+    std::fs::write(&victim, bytes).unwrap();
+
+    let buffer = rig.open();
+    let mut outbox = buffer.outbox(0);
+    let parcels = drain(&mut outbox, Want::Backlog, 40);
+    let mut epochs: Vec<u32> = parcels.iter().map(|p| p.id.epoch.0).collect();
+    epochs.dedup();
+    assert_eq!(epochs.len(), 2, "two runs of three are whole");
+    let mut gap = None;
+    eventually("a gap record", || {
+        gap = gap.take().or_else(|| outbox.next_gap());
+        gap.is_some()
+    });
+    let gap = gap.unwrap();
+    assert_eq!((gap.cause, gap.first.epoch.0), (GapCause::Damaged, epochs[0] + 1));
+    parcels.iter().for_each(|parcel| outbox.settle(parcel.id, 0));
+    let books = &buffer.ledger()[0];
+    assert_eq!(books.imbalance(0), 0);
+    assert_eq!(books.waiting, 0);
+    assert!(rig.dir().join("quarantine").read_dir().unwrap().count() > 0);
+}
+
+#[test]
+fn a_control_database_of_another_program_is_moved_aside_not_overwritten() {
+    let rig = Rig::new(&["plant"]);
+    std::fs::create_dir_all(rig.dir()).unwrap();
+    std::fs::write(rig.dir().join("control.db"), b"my precious notes, not a database").unwrap();
+    let buffer = rig.open();
+    assert_eq!(buffer.health().storage, StorageState::Up);
+    let kept = std::fs::read(rig.dir().join("quarantine/control.db")).unwrap();
+    assert_eq!(kept, b"my precious notes, not a database");
+}
