@@ -3,16 +3,19 @@
 use std::sync::Arc;
 
 use forehearth_model::{Catalogue, CatalogueHash};
-use forehearth_telemetry::topics::NativeTopics;
+use forehearth_telemetry::topics::{JsonTopics, NativeTopics};
 
+use crate::json::{Json, JsonSession, Shape};
 use crate::native::{Native, NativeSession};
 use crate::session::{Now, Session};
 use crate::settings::{DestinationSettings, Format, SettingsError};
 use crate::skips::Skips;
+use crate::sparkplug::{Node, SparkplugSession};
 use crate::suspicion::Pace;
 use crate::view::Filter;
 
 /// What a new session is told.
+#[derive(Clone, Copy)]
 pub(crate) struct Start {
     /// Birth/death number, where [`Opener::needs_bd_seq`].
     pub(crate) bd_seq: Option<u8>,
@@ -21,7 +24,9 @@ pub(crate) struct Start {
 }
 
 enum Kind {
+    Sparkplug(Arc<Node>),
     Native(Arc<Native>),
+    Json(Arc<Json>),
 }
 
 /// Opens sessions.
@@ -50,7 +55,16 @@ impl Opener {
                 let native = Native::new(topics, name, filter, plan, hash, limit, health);
                 Kind::Native(Arc::new(native))
             }
-            _ => todo!(),
+            Format::Sparkplug { group, primary_host } => {
+                let host = primary_host.as_deref();
+                Kind::Sparkplug(Arc::new(Node::new(group, host, filter, plan, hash, limit)?))
+            }
+            Format::Json { topic, per_tag } => {
+                let topics = JsonTopics::new(topic)
+                    .map_err(|error| SettingsError::name("topic", topic, &error))?;
+                let shape = if *per_tag { Shape::PerTag } else { Shape::PerDevice };
+                Kind::Json(Arc::new(Json::new(topics, topic, shape, filter, plan, hash)?))
+            }
         };
         let client_id = format!("{}-{}", plan.gateway, settings.name);
         Ok(Self { client_id, kind, skips: Skips::default() })
@@ -64,14 +78,19 @@ impl Opener {
 
     /// Whether a session uses up a birth/death number.
     pub(crate) const fn needs_bd_seq(&self) -> bool {
-        match self.kind {
-            Kind::Native(_) => false,
-        }
+        matches!(self.kind, Kind::Sparkplug(_))
     }
 
     /// A session for the next connection.
     pub(crate) fn open(&mut self, start: Start) -> Box<dyn Session> {
         match &self.kind {
+            Kind::Sparkplug(node) => Box::new(SparkplugSession::new(
+                Arc::clone(node),
+                start.bd_seq.unwrap_or_default(),
+                start.pace,
+                start.now,
+            )),
+            Kind::Json(json) => Box::new(JsonSession::new(Arc::clone(json), start.pace)),
             Kind::Native(native) => {
                 let skips = std::mem::take(&mut self.skips);
                 Box::new(NativeSession::new(Arc::clone(native), skips, start.pace, start.now))

@@ -1,9 +1,9 @@
 //! A small plant for tests: a pot cell and a safety system, four tags.
 
-use bytes::Bytes;
 use forehearth_model::{
     Batch, BatchId, BootId, Catalogue, CatalogueHash, ClockState, DataType, DeviceEntry, DeviceId,
-    Epoch, Grade, Lane, Quality, Reading, Run, Scaling, Stamp, TagEntry, TagId, TagKind, Value,
+    Epoch, GapCause, GapRecord, Grade, Lane, Quality, Reading, Run, Scaling, Stamp, TagEntry,
+    TagId, TagKind, Value,
 };
 
 /// `(device, stamp in ms, [(tag, raw)])` per run.
@@ -70,5 +70,18 @@ pub(crate) fn batch(number: u64, rows: Rows<'_>) -> Batch {
     }
 }
 
-/// Stands for stored bytes where a test does not look into them.
-pub(crate) const STORED: Bytes = Bytes::from_static(b"stored batch");
+/// A shed range.
+pub(crate) fn gap(id: u64) -> GapRecord {
+    GapRecord {
+        id,
+        destination: "plant".into(),
+        cause: GapCause::Shed,
+        first: BatchId::new(Epoch(1), 10),
+        last: BatchId::new(Epoch(1), 12),
+        lane: Some(Lane::Live),
+        readings: 30,
+        from: Stamp::from_millis(1000),
+        to: Stamp::from_millis(2000),
+        declared: Stamp::from_millis(3000),
+    }
+}

@@ -28,7 +28,7 @@ const BACKLOG_BATCHES_IN_FLIGHT: usize = 48;
 const BACKLOG_BYTES_IN_FLIGHT: usize = 256 * 1024;
 
 /// An event's time: `at` for waiting, `wall` for telling.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Now {
     pub(crate) at: Instant,
     pub(crate) wall: Stamp,
@@ -260,10 +260,6 @@ impl Window {
         self.bytes = self.bytes.saturating_sub(bytes);
     }
 
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.batches == 0
-    }
-
     /// What fits.
     pub(crate) const fn appetite(&self) -> Appetite {
         let (live, backlog) = match self.pace {
@@ -302,6 +298,6 @@ mod tests {
         window.take(1);
         assert_eq!(window.appetite(), super::Appetite::default());
         window.free(1);
-        assert!(window.is_empty() && window.appetite().live);
+        assert!(window.appetite().live);
     }
 }

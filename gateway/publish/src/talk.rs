@@ -36,6 +36,9 @@ pub(crate) enum End {
     /// We said goodbye.
     #[error("stopped")]
     Stopped,
+    /// The session said goodbye by itself.
+    #[error("the primary host went offline; births wait until it is back")]
+    HostOffline,
     /// The broker closed the connection.
     #[error("{0}")]
     HungUp(String),
@@ -334,7 +337,12 @@ impl Talk {
     /// One event of the connection.
     fn react<O: Outbox>(&mut self, event: Event, desk: &mut Desk<O>) -> Result<(), End> {
         match event {
-            Event::Outgoing(Outgoing::Disconnect) => return Err(End::Stopped),
+            Event::Outgoing(Outgoing::Disconnect) => {
+                return Err(match self.phase {
+                    Phase::Talking => End::HostOffline,
+                    Phase::Leaving { .. } => End::Stopped,
+                });
+            }
             Event::Outgoing(outgoing) => self.wire.written(&outgoing),
             Event::Incoming(Packet::PubAck(ack)) => {
                 if let Some(token) = self.wire.puback(ack.pkid) {

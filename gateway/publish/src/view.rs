@@ -36,7 +36,8 @@ impl Filter {
         self.grades.is_none() && self.devices.is_none()
     }
 
-    fn passes(&self, catalogue: &Catalogue, tag: &TagEntry) -> bool {
+    /// Whether a tag of `catalogue` may be seen.
+    pub(crate) fn passes(&self, catalogue: &Catalogue, tag: &TagEntry) -> bool {
         let device = &catalogue.devices[tag.device.index()].name;
         self.grades.as_ref().is_none_or(|grades| grades.contains(&tag.grade))
             && self.devices.as_ref().is_none_or(|globs| globs.is_match(device))
@@ -106,6 +107,18 @@ impl View {
             None => (device.index() < self.catalogue.devices.len()).then_some(device),
             Some(numbers) => numbers.devices.get(device.index()).copied().flatten(),
         }
+    }
+
+    /// A table by plan tag as a table by tag of the view.
+    pub(crate) fn of_tags<T: Clone>(&self, by_tag: Vec<T>, missing: &T) -> Vec<T> {
+        let Some(numbers) = &self.numbers else { return by_tag };
+        let mut seen = vec![missing.clone(); self.catalogue.tags.len()];
+        for (value, number) in by_tag.into_iter().zip(&numbers.tags) {
+            if let Some(number) = number {
+                seen[number.index()] = value;
+            }
+        }
+        seen
     }
 
     /// What may be seen of a batch, under the same id; `None` when nothing.
