@@ -45,6 +45,8 @@ pub(crate) struct Books {
     pub(crate) transactions: Transactions<usize>,
     pub(crate) silence: Silence,
     pub(crate) counters: LinkCounters,
+    /// Spans of the last scan whose addresses or count the device refused.
+    pub(crate) refused: Vec<usize>,
 }
 
 /// One open connection.
@@ -274,7 +276,10 @@ impl Round<'_> {
         let request = self.group.plan.spans()[span].request();
         tracing::debug!(unit = self.group.unit, %request, %error, "read refused");
         match error {
-            ResponseError::Exception(_) => {
+            ResponseError::Exception(exception) => {
+                if exception.refuses_addresses() {
+                    self.books.refused.push(span);
+                }
                 self.books.counters.exceptions += 1;
                 self.books.silence.broken();
                 Ok(true)

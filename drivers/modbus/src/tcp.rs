@@ -38,6 +38,7 @@ impl ModbusTcp {
             transactions: Transactions::new(settings.depth()),
             silence: Silence::new(groups.iter().map(|group| group.unit)),
             counters: LinkCounters::default(),
+            refused: Vec::new(),
         };
         let pace = Pace {
             timeout: settings.timeout,
@@ -77,6 +78,7 @@ impl ModbusTcp {
         stream.set_nodelay(true).map_err(|error| self.connect_error(error.to_string()))?;
         self.books.transactions.reconnected();
         self.books.silence.broken();
+        self.books.refused.clear();
         self.books.counters.connects += 1;
         self.session = Some(Session::new(stream, self.settings.pause_after_connect));
         Ok(())
@@ -88,12 +90,30 @@ impl ModbusTcp {
             return Err(self.lost("not connected".to_string()));
         };
         let group = &self.groups[id.index()];
-        match session.scan(group, &self.pace, &mut self.books, out).await {
+        let result = session.scan(group, &self.pace, &mut self.books, out).await;
+        self.avoid_holes(id);
+        match result {
             Ok(()) => {
                 self.session = Some(session);
                 Ok(())
             }
             Err(reason) => Err(self.lost(reason)),
+        }
+    }
+
+    /// A device may refuse a request only because of the addresses between
+    /// two tags. From the next scan on they are left out; nothing is asked
+    /// for in smaller pieces than the tags themselves.
+    fn avoid_holes(&mut self, id: GroupId) {
+        let group = &mut self.groups[id.index()];
+        // From the back, so that the places before stay what they were.
+        self.books.refused.sort_unstable();
+        while let Some(span) = self.books.refused.pop() {
+            let request = group.plan.spans()[span].request();
+            let requests = group.plan.split_at_holes(span);
+            if requests > 1 {
+                tracing::info!(unit = group.unit, %request, requests, "refused, holes left out");
+            }
         }
     }
 

@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 use forehearth_model::{DataType, Quality, Sample, TagId, Value};
 
 use crate::pdu::ResponseError;
+use crate::point::width;
 use crate::{Point, ReadPlan, RegisterOrder, Span};
 
 /// How one tag is read out of an answer.
@@ -39,16 +40,45 @@ enum Form {
 impl Step {
     /// `start` is the first address of the span, which is not behind the point.
     pub(crate) fn new(tag: TagId, point: &Point, start: u16) -> Self {
-        let distance = point.address.offset - start;
-        let (at, form) = match (point.address.table.is_bits(), point.data_type) {
-            (true, _) => (distance / 8, Form::PackedBit { mask: 1 << (distance % 8) }),
+        let form = match (point.address.table.is_bits(), point.data_type) {
+            (true, _) => Form::PackedBit { mask: 0 },
             (false, DataType::Bool) => {
-                (distance * 2, Form::RegisterBit { mask: 1 << point.address.bit.unwrap_or(0) })
+                Form::RegisterBit { mask: 1 << point.address.bit.unwrap_or(0) }
             }
-            (false, DataType::String) => (distance * 2, Form::Text { bytes: point.string_bytes }),
-            (false, number) => (distance * 2, Form::Number(number)),
+            (false, DataType::String) => Form::Text { bytes: point.string_bytes },
+            (false, number) => Form::Number(number),
         };
-        Self { tag, at, order: point.order, form }
+        let mut step = Self { tag, at: 0, order: point.order, form };
+        step.place(point.address.offset - start);
+        step
+    }
+
+    /// Puts the step so many registers or bits behind the start of its span.
+    pub(crate) fn place(&mut self, distance: u16) {
+        match &mut self.form {
+            Form::PackedBit { mask } => {
+                self.at = distance / 8;
+                *mask = 1 << (distance % 8);
+            }
+            _ => self.at = distance * 2,
+        }
+    }
+
+    /// Registers or bits from the start of the span to the value.
+    pub(crate) fn distance(&self) -> u16 {
+        match self.form {
+            Form::PackedBit { mask } => self.at * 8 + mask.trailing_zeros() as u16,
+            _ => self.at / 2,
+        }
+    }
+
+    /// Registers or bits of the value.
+    pub(crate) const fn width(&self) -> u16 {
+        match self.form {
+            Form::PackedBit { .. } | Form::RegisterBit { .. } => 1,
+            Form::Number(data_type) => width(data_type, 0),
+            Form::Text { bytes } => width(DataType::String, bytes),
+        }
     }
 
     pub(crate) const fn tag(&self) -> TagId {

@@ -66,6 +66,12 @@ impl Exception {
         }
     }
 
+    /// Whether another choice of addresses could be answered.
+    #[must_use]
+    pub const fn refuses_addresses(self) -> bool {
+        matches!(self, Self::IllegalDataAddress | Self::IllegalDataValue)
+    }
+
     /// What to check, for a person at the panel.
     #[must_use]
     pub const fn hint(self) -> &'static str {

@@ -171,6 +171,45 @@ impl ReadPlan {
         self.spans.push(Span { request, steps: first..self.steps.len() });
     }
 
+    /// Asks for the stretches of a span one by one, leaving out the holes
+    /// between them: what to do when a device refuses addresses nobody wants.
+    /// How many requests the span has become; 1 when it had no hole.
+    pub fn split_at_holes(&mut self, place: usize) -> usize {
+        let span = self.spans[place].clone();
+        let mut parts = Vec::new();
+        let mut first = span.steps.start;
+        while let Some(request) = self.stretch(&span.request, first, span.steps.end) {
+            let behind = first + request.members;
+            for step in &mut self.steps[first..behind] {
+                let moved = request.request.start() - span.request.start();
+                step.place(step.distance() - moved);
+            }
+            parts.push(Span { request: request.request, steps: first..behind });
+            first = behind;
+        }
+        let count = parts.len();
+        self.spans.splice(place..=place, parts);
+        count
+    }
+
+    /// The stretch without holes that begins with step `first` of a span
+    /// whose steps end before `end`. `None` when there is no such step.
+    fn stretch(&self, whole: &ReadRequest, first: usize, end: usize) -> Option<Reach> {
+        let steps = &self.steps[first..end];
+        let begin = steps.first()?.distance();
+        let mut covered = begin;
+        let mut members = 0;
+        for step in steps {
+            if step.distance() > covered {
+                break;
+            }
+            covered = covered.max(step.distance() + step.width());
+            members += 1;
+        }
+        let request = ReadRequest::new(whole.table(), whole.start() + begin, covered - begin)?;
+        Some(Reach { members, request })
+    }
+
     /// The requests, ordered by address.
     #[must_use]
     pub fn spans(&self) -> &[Span] {
@@ -239,7 +278,7 @@ mod tests {
     use crate::testing::{any_points, point};
     use alloc::vec;
     use alloc::vec::Vec;
-    use forehearth_model::{DataType, TagId};
+    use forehearth_model::{DataType, Sample, TagId};
     use proptest::prelude::*;
 
     fn shapes(plan: &ReadPlan) -> Vec<(u16, u16)> {
@@ -253,6 +292,38 @@ mod tests {
             .map(|((at, data_type), tag)| (TagId(tag), point(at, *data_type)))
             .collect();
         ReadPlan::new(&points, limits).unwrap()
+    }
+
+    /// Every value of a device whose registers and bits follow from `seed`.
+    fn read_all(plan: &ReadPlan, seed: u8) -> Vec<Sample> {
+        let mut out = Vec::new();
+        for span in plan.spans() {
+            let request = span.request();
+            let at = usize::from(request.start());
+            let noise = |n: usize| (n as u8).wrapping_mul(31) ^ seed;
+            let mut pdu = vec![request.encode()[0], request.payload_len() as u8];
+            if request.table().is_bits() {
+                pdu.resize(2 + request.payload_len(), 0);
+                for n in 0..usize::from(request.count()) {
+                    pdu[2 + n / 8] |= (noise(at + n) >> 3 & 1) << (n % 8);
+                }
+            } else {
+                pdu.extend((2 * at..2 * at + request.payload_len()).map(noise));
+            }
+            plan.decode(span, &pdu, &mut out).unwrap();
+        }
+        out.sort_by_key(|sample| sample.tag);
+        out
+    }
+
+    #[test]
+    fn a_refused_span_is_split_at_its_holes() {
+        let places = [("hr:0", DataType::Real), ("hr:1", DataType::Int), ("hr:4", DataType::Int)];
+        let mut plan = plan(&places, Limits::default());
+        assert_eq!(shapes(&plan), [(0, 5)]);
+        assert_eq!(plan.split_at_holes(0), 2);
+        assert_eq!(shapes(&plan), [(0, 2), (4, 1)]);
+        assert_eq!(plan.split_at_holes(1), 1);
     }
 
     #[test]
@@ -346,6 +417,31 @@ mod tests {
                 prop_assert_eq!(covered, end, "ends with its last value");
             }
             prop_assert!(seen.iter().all(|times| *times == 1));
+        }
+
+        /// Split wherever there is a hole, the same answers give the same values.
+        #[test]
+        fn a_split_plan_reads_the_same_values_without_the_holes(points in any_points(1..60), seed: u8) {
+            let plan = ReadPlan::new(&points, Limits::default()).unwrap();
+            let mut split = plan.clone();
+            for place in (0..split.spans().len()).rev() {
+                let before = split.spans().len();
+                let parts = split.split_at_holes(place);
+                prop_assert_eq!(split.spans().len(), before + parts - 1);
+            }
+            prop_assert_eq!(read_all(&plan, seed), read_all(&split, seed));
+            for (span, n) in split.clone().spans().iter().zip(0..) {
+                prop_assert_eq!(split.split_at_holes(n), 1, "{:?}", span);
+            }
+            for span in split.spans() {
+                let mut asked = vec![false; span.request().count().into()];
+                for tag in split.tags(span) {
+                    let p = &points.iter().find(|(t, _)| *t == tag).unwrap().1;
+                    let at = usize::from(p.address.offset - span.request().start());
+                    asked[at..at + usize::from(p.width())].fill(true);
+                }
+                prop_assert!(asked.iter().all(|wanted| *wanted), "no hole is asked for");
+            }
         }
 
         /// A span begins where the one before it could not go on: nothing is

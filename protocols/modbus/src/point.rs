@@ -74,12 +74,17 @@ impl Point {
     /// How many consecutive registers (or bits, in the bit tables) the value occupies.
     #[must_use]
     pub const fn width(&self) -> u16 {
-        match self.data_type {
-            DataType::Bool | DataType::Sint | DataType::Usint | DataType::Int | DataType::Uint => 1,
-            DataType::Dint | DataType::Udint | DataType::Real => 2,
-            DataType::Lint | DataType::Ulint | DataType::Lreal => 4,
-            DataType::String => self.string_bytes.div_ceil(2),
-        }
+        width(self.data_type, self.string_bytes)
+    }
+}
+
+/// Registers (or bits, in the bit tables) of a value.
+pub(crate) const fn width(data_type: DataType, string_bytes: u16) -> u16 {
+    match data_type {
+        DataType::Bool | DataType::Sint | DataType::Usint | DataType::Int | DataType::Uint => 1,
+        DataType::Dint | DataType::Udint | DataType::Real => 2,
+        DataType::Lint | DataType::Ulint | DataType::Lreal => 4,
+        DataType::String => string_bytes.div_ceil(2),
     }
 }
 

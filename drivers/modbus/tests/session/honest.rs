@@ -156,6 +156,25 @@ async fn a_nan_and_an_address_beyond_the_device_are_bad_alone() {
     assert_eq!(driver.counters().exceptions, 1);
 }
 
+/// The device ends at 999; the request for 990 to 1004 is refused because of
+/// what lies between, and the tag below the end must not suffer for ever.
+#[tokio::test]
+async fn a_refused_span_is_read_without_its_holes_from_the_next_scan_on() {
+    let mut tasks = JoinSet::new();
+    let settings = serve(&mut tasks).await;
+    let points = vec![point("hr:990", DataType::Uint), point("hr:1004", DataType::Uint)];
+    let (samples, mut driver) = read(settings, 17, points).await;
+    assert!(samples.iter().all(|sample| sample.quality == Quality::BadConfiguration));
+    for _ in 0..2 {
+        let mut out = Vec::new();
+        driver.scan(GroupId(0), &mut out).await.unwrap();
+        let samples: Vec<_> = out.into_iter().flat_map(|scan| scan.samples).collect();
+        assert_eq!((samples[0].quality, &samples[0].value), (Quality::Good, &Value::UInt(990)));
+        assert_eq!(samples[1].quality, Quality::BadConfiguration);
+    }
+    assert_eq!(driver.counters().requests, 1 + 2 + 2);
+}
+
 #[tokio::test]
 async fn a_unit_the_gateway_cannot_reach_is_no_communication() {
     let mut tasks = JoinSet::new();
