@@ -35,7 +35,7 @@ fn mixed(number: u64) -> u64 {
 /// 16-bit converter: a level per tag and noise of four counts.
 fn adc(tag: u32, scan: u32) -> Value {
     let level = mixed(u64::from(tag) + 1) % 27_648;
-    let noise = mixed(u64::from(tag) << 32 | u64::from(scan) + 77) % 4;
+    let noise = mixed((u64::from(tag) << 32) + u64::from(scan) + 77) % 4;
     Value::Int((level + noise).cast_signed())
 }
 
@@ -164,6 +164,7 @@ fn main() {
         Load { name: "100 INT, 1 scan", devices: 1, tags: 100, scans: 1, signal: adc },
         Load { name: "50 x 20 INT, 1 scan", devices: 50, tags: 20, scans: 1, signal: adc },
         Load { name: "50 x 20 INT, 10 scans", devices: 50, tags: 20, scans: 10, signal: adc },
+        Load { name: "1,000 x 1 INT, 1 scan", devices: 1000, tags: 1, scans: 1, signal: adc },
         Load { name: "50 x 1,000 UDINT", devices: 50, tags: 1000, scans: 1, signal: counter },
         Load { name: "1,000 REAL, 1 scan", devices: 1, tags: 1000, scans: 1, signal: real },
         Load { name: "1,000 REAL, 10 scans", devices: 1, tags: 1000, scans: 10, signal: real },
