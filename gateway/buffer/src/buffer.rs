@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -65,7 +65,8 @@ pub enum OpenError {
 /// is written, and the next start finds what was committed.
 pub struct Buffer {
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
+    /// Taken by whoever stops it.
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl fmt::Debug for Buffer {
@@ -110,7 +111,7 @@ impl Buffer {
             .name("buffer".to_owned())
             .spawn(move || keeper.run())
             .map_err(OpenError::Thread)?;
-        Ok(Self { shared, thread: Some(thread) })
+        Ok(Self { shared, thread: Mutex::new(Some(thread)) })
     }
 
     /// This run. Batches handed to [`Self::append`] carry it.
@@ -180,12 +181,14 @@ impl Buffer {
 
     /// Writes everything that waits, saves the cursors, and marks the end as
     /// orderly. Blocks for the time that takes; call it from a blocking thread.
-    pub fn close(mut self) {
+    /// What is appended afterwards stays in memory and is lost with it.
+    pub fn close(&self) {
         self.stop(Stop::Orderly);
     }
 
-    fn stop(&mut self, how: Stop) {
-        let Some(thread) = self.thread.take() else { return };
+    fn stop(&self, how: Stop) {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(thread) = thread else { return };
         let mut state = self.shared.lock();
         state.stop = Some(how);
         self.shared.ring(state);

@@ -1,7 +1,7 @@
 //! The clocks of the box: wall time for telling, how far it can be trusted, and which boot this is.
 
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use forehearth_model::{BootId, ClockState, Stamp};
 
@@ -21,6 +21,36 @@ pub fn now() -> Stamp {
 /// What is known of the wall clock.
 pub fn state() -> ClockState {
     judge(now(), Path::new(TIMESYNCD_MARK).exists())
+}
+
+/// How often the state of the clock is looked up. Chosen: a clock that has
+/// just been set may be told so one batch late, and a file is looked at once
+/// a second instead of once a batch.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Notices when the state of the clock changes.
+pub struct Watch {
+    known: Option<ClockState>,
+    looked: Option<Instant>,
+}
+
+impl Watch {
+    /// Knows nothing yet: the first look is a change.
+    pub const fn new() -> Self {
+        Self { known: None, looked: None }
+    }
+
+    /// The new state if it changed since it was asked for last.
+    pub fn changed(&mut self, now: Instant) -> Option<ClockState> {
+        if self.looked.is_some_and(|looked| now.saturating_duration_since(looked) < LOOK_EVERY) {
+            return None;
+        }
+        self.looked = Some(now);
+        let state = state();
+        let changed = self.known != Some(state);
+        self.known = Some(state);
+        changed.then_some(state)
+    }
 }
 
 /// A clock that shows a time before this program existed was never set.

@@ -3,6 +3,7 @@
 //! `main` only reads the command line and hands over to the file of that
 //! command; `gateway.rs` is the place where the rooms are wired together.
 
+mod brokers;
 mod cli;
 mod clock;
 mod commands;

@@ -33,7 +33,17 @@ pub fn render(snapshot: &Snapshot) -> String {
             snapshot.buffer.written_bytes,
         ),
         ("forehearth_stored_total", "Readings written to storage.", snapshot.buffer.stored),
-        ("forehearth_gaps_total", "Gap records declared.", snapshot.buffer.gaps),
+        ("forehearth_flushes_total", "Flushes to the medium.", snapshot.buffer.flushes),
+        (
+            "forehearth_late_commits_total",
+            "Commits later than commit_within.",
+            snapshot.buffer.late_commits,
+        ),
+        (
+            "forehearth_quarantined_total",
+            "Segments set aside as damaged.",
+            snapshot.buffer.quarantined,
+        ),
     ] {
         page.head(name, "counter", help);
         page.line(name, none, value);
@@ -50,6 +60,7 @@ pub fn render(snapshot: &Snapshot) -> String {
             "Batches held in memory.",
             snapshot.buffer.memory_bytes,
         ),
+        ("forehearth_gaps_waiting", "Gap records not delivered yet.", snapshot.buffer.gaps),
         ("forehearth_buffer_segments", "Segment files.", snapshot.buffer.segments),
     ] {
         page.head(name, "gauge", help);
@@ -100,7 +111,7 @@ pub fn render(snapshot: &Snapshot) -> String {
             (
                 l.name.as_str(),
                 [
-                    ("up", u64::from(l.state == "polling")),
+                    ("up", u64::from(l.state == "up")),
                     ("polls", l.polls),
                     ("failures", l.failures),
                     ("overruns", l.overruns),

@@ -69,7 +69,7 @@ pub struct DestinationBooks {
 pub struct BrokerState {
     /// Its name.
     pub name: String,
-    /// `offline`, `connecting` or `online`.
+    /// `offline`, `connecting`, `online`, `draining` or `stopped`.
     pub state: String,
     /// The last error; empty when there was none.
     pub last_error: String,
@@ -79,6 +79,10 @@ pub struct BrokerState {
     pub messages: u64,
     /// Payload bytes sent.
     pub bytes: u64,
+    /// Batches given up because the broker will not have them.
+    pub refused: u64,
+    /// Commands not acted on; commands are off.
+    pub ignored_commands: u64,
 }
 
 /// How a field link does.
@@ -86,7 +90,7 @@ pub struct BrokerState {
 pub struct LinkState {
     /// Its name.
     pub name: String,
-    /// `connecting`, `polling` or `down`.
+    /// `starting`, `up`, `down` or `stopped`.
     pub state: String,
     /// The last error; empty when there was none.
     pub last_error: String,
@@ -123,8 +127,14 @@ pub struct BufferState {
     pub commits: u64,
     /// Bytes handed to storage.
     pub written_bytes: u64,
+    /// Group commits that ended later than `commit_within`.
+    pub late_commits: u64,
+    /// Flushes to the medium.
+    pub flushes: u64,
     /// Readings written.
     pub stored: u64,
-    /// Gap records declared.
+    /// Gap records that wait for a destination.
     pub gaps: u64,
+    /// Segments set aside as damaged.
+    pub quarantined: u64,
 }

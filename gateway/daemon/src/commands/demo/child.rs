@@ -1,6 +1,5 @@
 //! A child process of the demo: started, spoken to over its standard input, and never left behind.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -116,14 +115,4 @@ async fn drain(mut reader: BufReader<tokio::process::ChildStdout>) {
     while matches!(reader.read_line(&mut line).await, Ok(1..)) {
         line.clear();
     }
-}
-
-/// Writes `text` to `path`, naming the file on failure.
-///
-/// # Errors
-/// What the system said, with the path.
-pub fn write_file(path: &Path, text: &str) -> Result<(), ChildError> {
-    let failed = |reason| ChildError::Start { program: path.to_owned(), reason };
-    let mut file = std::fs::File::create(path).map_err(failed)?;
-    file.write_all(text.as_bytes()).map_err(failed)
 }

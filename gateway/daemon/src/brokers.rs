@@ -1,0 +1,39 @@
+//! From `[[broker]]` of the plan to the settings of a destination.
+
+use std::sync::Arc;
+
+use forehearth_config::{BrokerFormat, BrokerPlan};
+use forehearth_publish::{DestinationSettings, Format, PACKET_LIMIT_BYTES, Secret};
+
+use crate::{clock, secrets};
+
+/// The settings of one destination. Its password is read at each connect.
+pub fn settings(broker: &BrokerPlan) -> DestinationSettings {
+    let password = broker.password.clone().map(|source| -> Secret {
+        Arc::new(move || secrets::read(&source).map_err(|error| error.to_string()))
+    });
+    DestinationSettings {
+        name: broker.name.clone(),
+        host: broker.host.clone(),
+        port: broker.port,
+        format: format(&broker.format),
+        keepalive: broker.keepalive,
+        username: broker.username.clone(),
+        password,
+        grades: broker.grades.clone(),
+        devices: broker.devices.clone(),
+        backlog: broker.backlog,
+        packet_limit: PACKET_LIMIT_BYTES,
+        clock: Arc::new(clock::now),
+    }
+}
+
+fn format(format: &BrokerFormat) -> Format {
+    match format.clone() {
+        BrokerFormat::Sparkplug { group, primary_host } => {
+            Format::Sparkplug { group, primary_host }
+        }
+        BrokerFormat::Native { topic } => Format::Native { topic },
+        BrokerFormat::Json { topic, per_tag } => Format::Json { topic, per_tag },
+    }
+}

@@ -1,0 +1,50 @@
+//! The commands, one file each.
+
+mod buffer;
+mod check;
+mod decode;
+mod demo;
+mod explain;
+mod run;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use crate::cli::{Cli, Command, Lang};
+
+/// Exit status when there are findings, or something failed.
+const FINDINGS: u8 = 1;
+
+/// Exit status for wrong usage.
+const USAGE: u8 = 2;
+
+/// Runs the command that was asked for.
+pub fn dispatch(cli: Cli) -> ExitCode {
+    match cli.command {
+        Command::Run(args) => run::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Decode(args) => decode::run(&args),
+        Command::Buffer(command) => buffer::run(&command),
+    }
+}
+
+/// A line on stdout. A closed pipe (`| head`) is the reader's wish, not an error.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// A line on stderr.
+fn say_error(line: &str) {
+    let _ = writeln!(std::io::stderr(), "forehearth: {line}");
+}
+
+impl From<Lang> for forehearth_config::Lang {
+    fn from(lang: Lang) -> Self {
+        match lang {
+            Lang::En => Self::En,
+            Lang::Zh => Self::Zh,
+        }
+    }
+}

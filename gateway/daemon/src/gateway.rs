@@ -1,0 +1,276 @@
+//! The gateway: the one place where all rooms are wired together.
+//!
+//! Queues and their bounds: each poller hands scans to the conditioner over
+//! one channel of [`SCANS`] polls; batches wait in the buffer, which bounds
+//! itself in memory and on disk; each broker link bounds what it has in flight.
+//!
+//! Stopping goes the way of a reading: pollers first, then the conditioner
+//! seals what is open, then the links say goodbye, then the buffer commits
+//! what waits.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use forehearth_buffer::Buffer;
+use forehearth_config::{LinkPlan, Plan, Transport};
+use forehearth_driver::Driver;
+use forehearth_driver_modbus::{GroupSettings, ModbusTcp, TcpSettings};
+use forehearth_modbus::Join;
+use forehearth_model::{CatalogueHash, LinkId};
+use forehearth_pipeline::Settings;
+use forehearth_publish::Destination;
+use forehearth_source::{Group, Link, Polled, Poller};
+use forehearth_telemetry::catalogue;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use crate::condition::Conditioner;
+use crate::outbox::BufferOutbox;
+use crate::rooms::Rooms;
+use crate::{brokers, clock, status, summary};
+
+/// Polls that wait for the conditioner. Chosen: a second of the largest plant
+/// (50 devices of 8 requests); a full queue means that the processor can't
+/// keep up, which the pollers count as overruns.
+const SCANS: usize = 400;
+
+/// How long broker links may take to say goodbye.
+const GOODBYE_WITHIN: Duration = Duration::from_secs(5);
+
+/// Why the gateway can't start, in words for whoever started it.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The state directory can't be used at all.
+    #[error(transparent)]
+    Buffer(#[from] forehearth_buffer::OpenError),
+    /// A device of the map can't be read.
+    #[error("link `{link}`: {reason}")]
+    Device {
+        /// Which link.
+        link: String,
+        /// What is wrong with it.
+        reason: forehearth_driver_modbus::SetupError,
+    },
+    /// A broker can't be served as it is written.
+    #[error("broker `{broker}`: {reason}")]
+    Broker {
+        /// Which broker.
+        broker: String,
+        /// What is wrong with it.
+        reason: forehearth_publish::SettingsError,
+    },
+    /// Something the system refused.
+    #[error("cannot start: {0}")]
+    System(#[from] std::io::Error),
+}
+
+/// Runs until `stop` turns true; returns when everything that waits is on disk.
+///
+/// # Errors
+/// Before anything runs: when the plan or the state directory can't be used.
+///
+/// Dropping the future stops it like a power cut: what is due on disk is
+/// there, links say no goodbye.
+pub async fn run(
+    plan: Plan,
+    state: &Path,
+    stop: watch::Receiver<bool>,
+) -> Result<(), StartError> {
+    let started = Instant::now();
+    let encoded = Bytes::from(catalogue::encode(&plan.catalogue));
+    let hash = catalogue::hash(&encoded);
+    let buffer = open_buffer(&plan, state, (hash, encoded)).await?;
+    let settings = Settings::new(
+        buffer.epoch(),
+        hash,
+        clock::boot(),
+        clock::state(),
+        plan.gateway.batch_within,
+    );
+    let buffer = Arc::new(buffer);
+    let conditioner = Arc::new(Conditioner::new(&plan, &settings, Arc::clone(&buffer)));
+
+    let (scans, queue) = mpsc::channel(SCANS);
+    let pollers = pollers(&plan, &scans, started)?;
+    drop(scans);
+    let destinations = destinations(&plan, hash)?;
+    let rooms = Rooms {
+        gateway: plan.gateway.id.clone(),
+        started,
+        conditioner: Arc::clone(&conditioner),
+        buffer: Arc::clone(&buffer),
+        links: plan.links.iter().map(|l| l.name.clone()).zip(pollers.iter().map(Poller::status)).collect(),
+        brokers: plan.brokers.iter().map(|broker| (broker.name.clone(), Arc::default())).collect(),
+    };
+    tracing::info!(
+        "gateway {} starts epoch {}: {} tags of {} devices over {} links to {} brokers",
+        plan.gateway.id,
+        settings.epoch.0,
+        plan.tags.len(),
+        plan.devices.len(),
+        plan.links.len(),
+        plan.brokers.len(),
+    );
+    let rooms = Arc::new(rooms);
+    serve(rooms, pollers, queue, destinations, plan.status.map(|status| status.listen), stop).await;
+    tracing::info!("gateway stopped; everything that waited is on disk");
+    Ok(())
+}
+
+/// Starts every task, waits for `stop`, and stops in the order of the way of
+/// a reading.
+async fn serve(
+    rooms: Arc<Rooms>,
+    pollers: Vec<Poller>,
+    queue: mpsc::Receiver<Polled>,
+    destinations: Vec<Destination>,
+    listen: Option<SocketAddr>,
+    mut stop: watch::Receiver<bool>,
+) {
+    // One switch for the pollers, one for what comes after them.
+    let (stop_pollers, pollers_stop) = watch::channel(false);
+    let (stop_links, links_stop) = watch::channel(false);
+
+    let mut polling = JoinSet::new();
+    for poller in pollers {
+        polling.spawn(poller.run(pollers_stop.clone()));
+    }
+    let conditioner = Arc::clone(&rooms.conditioner);
+    let conditioning = tokio::spawn(async move { conditioner.run(queue).await });
+    let mut links = JoinSet::new();
+    for (index, destination) in destinations.into_iter().enumerate() {
+        let outbox =
+            BufferOutbox::new(rooms.buffer.outbox(index), Arc::clone(&rooms.conditioner));
+        let status = Arc::clone(&rooms.brokers[index].1);
+        links.spawn(destination.run(outbox, links_stop.clone(), status));
+    }
+    let mut beside = JoinSet::new();
+    beside.spawn(summary::run(Arc::clone(&rooms), links_stop.clone()));
+    if let Some(listen) = listen {
+        beside.spawn(show_status(listen, Arc::clone(&rooms), links_stop));
+    }
+
+    tokio::select! {
+        _ = stop.wait_for(|stop| *stop) => {}
+        // A task that panicked has logged so; its link stays down and is
+        // counted in /healthz, the others go on.
+        () = report_ends(&mut polling, "poller") => {}
+    }
+    let _ = stop.wait_for(|stop| *stop).await;
+
+    let _ = stop_pollers.send(true);
+    while polling.join_next().await.is_some() {}
+    if let Err(error) = conditioning.await {
+        tracing::error!("the conditioner ended with a panic: {error}");
+    }
+    let _ = stop_links.send(true);
+    let goodbyes = async { while links.join_next().await.is_some() {} };
+    if tokio::time::timeout(GOODBYE_WITHIN, goodbyes).await.is_err() {
+        tracing::warn!("a broker link did not say goodbye in time; nothing is lost by that");
+        links.shutdown().await;
+    }
+    beside.shutdown().await;
+    let buffer = Arc::clone(&rooms.buffer);
+    if tokio::task::spawn_blocking(move || buffer.close()).await.is_err() {
+        tracing::error!("the buffer could not be closed in order");
+    }
+}
+
+/// Says so when a task ends before it was told to.
+async fn report_ends(tasks: &mut JoinSet<()>, what: &str) {
+    while let Some(end) = tasks.join_next().await {
+        match end {
+            Ok(()) => tracing::error!("a {what} ended without being told to"),
+            Err(error) => tracing::error!("a {what} ended with a panic: {error}"),
+        }
+    }
+}
+
+/// The status page; a port that is taken is logged and costs nothing else.
+async fn show_status(listen: SocketAddr, rooms: Arc<Rooms>, stop: watch::Receiver<bool>) {
+    let source = Arc::new(move || rooms.snapshot());
+    if let Err(error) = status::serve(listen, source, stop).await {
+        tracing::error!("{error}");
+    }
+}
+
+/// Opens the buffer on a thread that may block: a worn card can take seconds.
+async fn open_buffer(
+    plan: &Plan,
+    state: &Path,
+    catalogue: (CatalogueHash, Bytes),
+) -> Result<Buffer, StartError> {
+    let settings = forehearth_buffer::Settings {
+        dir: state.to_owned(),
+        commit_within: plan.buffer.commit_within,
+        max_size: plan.buffer.max_size,
+        max_age: plan.buffer.max_age,
+        reserve: plan.buffer.reserve,
+        memory: forehearth_buffer::Settings::MEMORY,
+    };
+    let names: Vec<String> = plan.brokers.iter().map(|broker| broker.name.clone()).collect();
+    let opened =
+        tokio::task::spawn_blocking(move || Buffer::open(settings, &names, catalogue)).await;
+    Ok(opened.map_err(|panic| StartError::System(std::io::Error::other(panic)))??)
+}
+
+/// A poller per link.
+fn pollers(
+    plan: &Plan,
+    scans: &mpsc::Sender<Polled>,
+    start: Instant,
+) -> Result<Vec<Poller>, StartError> {
+    let mut first_group = 0;
+    let mut pollers = Vec::with_capacity(plan.links.len());
+    for (id, link) in (0..).map(LinkId).zip(&plan.links) {
+        let groups = link.groups.iter().map(|group| Group {
+            device: group.device,
+            period: group.period,
+            tags: group.tags.clone(),
+        });
+        let wanted =
+            Link { id, name: link.name.clone(), groups: groups.collect(), first_group };
+        let driver = driver(plan, link)?;
+        pollers.push(Poller::new(wanted, driver, scans.clone(), clock::now, start));
+        first_group += u32::try_from(link.groups.len()).unwrap_or(u32::MAX);
+    }
+    Ok(pollers)
+}
+
+/// The registry of built-in drivers.
+fn driver(plan: &Plan, link: &LinkPlan) -> Result<Box<dyn Driver>, StartError> {
+    let Transport::ModbusTcp { host, port } = &link.transport;
+    let settings = TcpSettings {
+        timeout: link.timeout,
+        inflight: link.inflight,
+        max_words: link.max_words,
+        max_bits: link.max_bits,
+        pause_after_connect: link.pause_after_connect,
+        pause_between: link.pause_between,
+        join: if link.join { Join::DEFAULT } else { Join::Never },
+        ..TcpSettings::new(host.clone(), *port)
+    };
+    let groups = link.groups.iter().map(|group| GroupSettings {
+        device: group.device,
+        unit: plan.devices[group.device.index()].unit,
+        tags: group.tags.iter().map(|tag| (*tag, plan.tags[tag.index()].point)).collect(),
+    });
+    let driver = ModbusTcp::new(settings, groups)
+        .map_err(|reason| StartError::Device { link: link.name.clone(), reason })?;
+    Ok(Box::new(driver))
+}
+
+/// A destination per broker.
+fn destinations(plan: &Plan, hash: CatalogueHash) -> Result<Vec<Destination>, StartError> {
+    let catalogue = Arc::new(plan.catalogue.clone());
+    plan.brokers
+        .iter()
+        .map(|broker| {
+            Destination::new(brokers::settings(broker), &catalogue, hash)
+                .map_err(|reason| StartError::Broker { broker: broker.name.clone(), reason })
+        })
+        .collect()
+}

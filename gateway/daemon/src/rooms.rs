@@ -1,0 +1,156 @@
+//! All rooms of a running gateway, seen from outside: who is asked for what `/healthz` says.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use forehearth_buffer::{Buffer, StorageState};
+use forehearth_model::{DestinationLedger, Ledger};
+
+use crate::clock;
+use crate::condition::Conditioner;
+use crate::status::{BrokerState, BufferState, DestinationBooks, LinkState, Snapshot};
+
+/// Handles on every room.
+pub struct Rooms {
+    /// `[gateway] id`.
+    pub gateway: String,
+    /// When the daemon started.
+    pub started: Instant,
+    /// The pipeline.
+    pub conditioner: Arc<Conditioner>,
+    /// The buffer.
+    pub buffer: Arc<Buffer>,
+    /// Field links with their names.
+    pub links: Vec<(String, Arc<forehearth_source::LinkStatus>)>,
+    /// Broker links with their names.
+    pub brokers: Vec<(String, Arc<forehearth_publish::LinkStatus>)>,
+}
+
+impl Rooms {
+    /// Everything at this moment. Both sides of the books are read under one
+    /// lock, so they balance unless a reading is really missing.
+    pub fn snapshot(&self) -> Snapshot {
+        let (counts, destinations) = self.conditioner.books(|| self.buffer.ledger());
+        let ledger = Ledger {
+            acquired: counts.acquired,
+            suppressed: counts.suppressed,
+            pending: counts.pending,
+            batched: counts.batched,
+            destinations,
+        };
+        let buffer = self.buffer_state();
+        let problems = problems(&ledger, &buffer);
+        let usage = usage();
+        Snapshot {
+            healthy: problems.is_empty(),
+            problems,
+            gateway: self.gateway.clone(),
+            version: env!("CARGO_PKG_VERSION"),
+            epoch: self.buffer.epoch().0,
+            pid: std::process::id(),
+            uptime_seconds: self.started.elapsed().as_secs(),
+            clock: clock::state().name(),
+            acquired: ledger.acquired,
+            suppressed: ledger.suppressed,
+            pending: ledger.pending,
+            batched: ledger.batched,
+            imbalance: ledger.imbalance(),
+            destinations: ledger.destinations.into_iter().map(books).collect(),
+            brokers: self.brokers.iter().map(|(name, status)| broker(name, status)).collect(),
+            links: self.links.iter().map(|(name, status)| link(name, status)).collect(),
+            buffer,
+            memory_bytes: usage.0,
+            cpu_ms: usage.1,
+        }
+    }
+}
+
+impl Rooms {
+    fn buffer_state(&self) -> BufferState {
+        let (stats, health) = (self.buffer.stats(), self.buffer.health());
+        let state = match health.storage {
+            StorageState::Up => "ok".to_owned(),
+            StorageState::Down { code, detail, .. } => format!("{}: {detail}", code.name()),
+        };
+        BufferState {
+            state,
+            disk_bytes: stats.disk_bytes,
+            memory_bytes: stats.memory_bytes,
+            segments: stats.segments,
+            commits: stats.commits,
+            late_commits: stats.late_commits,
+            written_bytes: stats.wear.bytes_written,
+            flushes: stats.wear.flushes,
+            stored: stats.readings_written,
+            gaps: stats.gaps_waiting,
+            quarantined: stats.quarantined,
+        }
+    }
+}
+
+/// What an operator has to know, in words; nothing when all is well. An absent
+/// broker or device is no problem of the gateway's.
+fn problems(ledger: &Ledger, buffer: &BufferState) -> Vec<String> {
+    let mut problems = Vec::new();
+    if ledger.imbalance() != 0 {
+        problems.push(format!(
+            "the books are off by {} readings: a defect, please report it",
+            ledger.imbalance()
+        ));
+    }
+    if buffer.state != "ok" {
+        problems.push(format!(
+            "storage is down, readings are kept in memory as long as it lasts: {}",
+            buffer.state
+        ));
+    }
+    problems
+}
+
+fn books(ledger: DestinationLedger) -> DestinationBooks {
+    let DestinationLedger { name, recovered, delivered, waiting, shed, expired, filtered } = ledger;
+    DestinationBooks { name, recovered, delivered, waiting, shed, expired, filtered }
+}
+
+fn broker(name: &str, status: &forehearth_publish::LinkStatus) -> BrokerState {
+    let now = status.snapshot();
+    BrokerState {
+        name: name.to_owned(),
+        state: now.state.name().to_owned(),
+        last_error: now.last_error.unwrap_or_default(),
+        connects: now.counts.connects,
+        messages: now.counts.messages,
+        bytes: now.counts.bytes,
+        refused: now.counts.refused,
+        ignored_commands: now.counts.ignored_commands,
+    }
+}
+
+fn link(name: &str, status: &forehearth_source::LinkStatus) -> LinkState {
+    let now = status.snapshot();
+    LinkState {
+        name: name.to_owned(),
+        state: now.state.name().to_owned(),
+        last_error: now.last_error.map(|error| error.text).unwrap_or_default(),
+        polls: now.polls,
+        failures: now.failed_polls + now.missed_polls,
+        overruns: now.overruns,
+        requests: now.counters.requests,
+        timeouts: now.counters.timeouts,
+        late: now.counters.late,
+        stray: now.counters.stray,
+        exceptions: now.counters.exceptions,
+    }
+}
+
+/// Resident memory in bytes and processor time in milliseconds of this
+/// process; zeros where /proc can't be read.
+fn usage() -> (u64, u64) {
+    let memory = std::fs::read_to_string("/proc/self/statm")
+        .ok()
+        .and_then(|text| text.split(' ').nth(1)?.parse::<u64>().ok())
+        .map_or(0, |pages| pages * rustix::param::page_size() as u64);
+    let cpu = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    let millis = cpu.tv_sec * 1000 + cpu.tv_nsec / 1_000_000;
+    (memory, u64::try_from(millis).unwrap_or(0))
+}
