@@ -27,7 +27,7 @@ test: ## Format, lints, docs, unit, property and end-to-end tests. Starts its ow
 bench: ## Values per second, CPU, memory, latency and bytes per value, printed.
 	@tests/setup/install.sh test
 	cargo build --release --package forehearth --package forehearth-sim
-	cargo run --release --package forehearth-tests --example bench -- $(BENCH_ARGS)
+	cargo bench --package forehearth-tests --bench gateway
 
 format:
 	rustc --version | grep --quiet --fixed-strings "rustc $$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml) "
