@@ -14,6 +14,7 @@ mod session;
 mod settings;
 mod silence;
 mod tcp;
+mod trouble;
 
 pub use settings::{GroupSettings, SetupError, TcpSettings};
 pub use tcp::ModbusTcp;

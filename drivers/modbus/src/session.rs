@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::quality;
 use crate::silence::{Advice, Silence};
+use crate::trouble::Trouble;
 
 /// Bytes received and not yet taken apart. Chosen: 15 of the longest frames
 /// in one read; the rest stays in the kernel's buffer, which slows the peer.
@@ -37,6 +38,7 @@ pub(crate) struct Group {
     pub(crate) unit: u8,
     pub(crate) tags: usize,
     pub(crate) plan: ReadPlan,
+    pub(crate) trouble: Trouble,
 }
 
 /// What outlives a connection.
@@ -45,8 +47,8 @@ pub(crate) struct Books {
     pub(crate) transactions: Transactions<usize>,
     pub(crate) silence: Silence,
     pub(crate) counters: LinkCounters,
-    /// Spans of the last scan whose addresses or count the device refused.
-    pub(crate) refused: Vec<usize>,
+    /// Spans of the last scan whose answer held no data, and why.
+    pub(crate) refusals: Vec<(usize, ResponseError)>,
 }
 
 /// One open connection.
@@ -274,12 +276,9 @@ impl Round<'_> {
     fn refuse(&mut self, span: usize, error: ResponseError) -> Result<bool, Lost> {
         self.fail(span, quality::of_failure(&error));
         let request = self.group.plan.spans()[span].request();
-        tracing::debug!(unit = self.group.unit, %request, %error, "read refused");
+        self.books.refusals.push((span, error));
         match error {
-            ResponseError::Exception(exception) => {
-                if exception.refuses_addresses() {
-                    self.books.refused.push(span);
-                }
+            ResponseError::Exception(_) => {
                 self.books.counters.exceptions += 1;
                 self.books.silence.broken();
                 Ok(true)

@@ -3,13 +3,14 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use forehearth_driver::{BoxFuture, Driver, LinkCounters, LinkError};
-use forehearth_modbus::{ReadPlan, Transactions};
+use forehearth_modbus::{ReadPlan, ResponseError, Transactions};
 use forehearth_model::{GroupId, Quality, Scan, Stamp};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::session::{Books, Group, Pace, Session};
 use crate::silence::Silence;
+use crate::trouble::Trouble;
 use crate::{GroupSettings, SetupError, TcpSettings};
 
 /// One Modbus TCP connection and the groups read over it. Reads only.
@@ -38,7 +39,7 @@ impl ModbusTcp {
             transactions: Transactions::new(settings.depth()),
             silence: Silence::new(groups.iter().map(|group| group.unit)),
             counters: LinkCounters::default(),
-            refused: Vec::new(),
+            refusals: Vec::new(),
         };
         let pace = Pace {
             timeout: settings.timeout,
@@ -78,7 +79,7 @@ impl ModbusTcp {
         stream.set_nodelay(true).map_err(|error| self.connect_error(error.to_string()))?;
         self.books.transactions.reconnected();
         self.books.silence.broken();
-        self.books.refused.clear();
+        self.books.refusals.clear();
         self.books.counters.connects += 1;
         self.session = Some(Session::new(stream, self.settings.pause_after_connect));
         Ok(())
@@ -91,7 +92,7 @@ impl ModbusTcp {
         };
         let group = &self.groups[id.index()];
         let result = session.scan(group, &self.pace, &mut self.books, out).await;
-        self.avoid_holes(id);
+        self.learn(id);
         match result {
             Ok(()) => {
                 self.session = Some(session);
@@ -101,18 +102,19 @@ impl ModbusTcp {
         }
     }
 
-    /// A device may refuse a request only because of the addresses between
-    /// two tags. From the next scan on they are left out; nothing is asked
-    /// for in smaller pieces than the tags themselves.
-    fn avoid_holes(&mut self, id: GroupId) {
+    /// Tells the log why reads were refused, and leaves out the holes of
+    /// those whose addresses were. A device may refuse a request only because
+    /// of what lies between two tags; nothing is asked for in smaller pieces
+    /// than the tags themselves.
+    fn learn(&mut self, id: GroupId) {
         let group = &mut self.groups[id.index()];
         // From the back, so that the places before stay what they were.
-        self.books.refused.sort_unstable();
-        while let Some(span) = self.books.refused.pop() {
+        self.books.refusals.sort_unstable_by_key(|(span, _)| *span);
+        while let Some((span, error)) = self.books.refusals.pop() {
             let request = group.plan.spans()[span].request();
-            let requests = group.plan.split_at_holes(span);
-            if requests > 1 {
-                tracing::info!(unit = group.unit, %request, requests, "refused, holes left out");
+            group.trouble.tell(group.unit, request, error);
+            if matches!(error, ResponseError::Exception(why) if why.refuses_addresses()) {
+                group.plan.split_at_holes(span);
             }
         }
     }
@@ -166,7 +168,8 @@ fn plan(
     let plan_one = |(id, group): (u32, GroupSettings)| {
         let plan = ReadPlan::new(&group.tags, settings.limits())
             .map_err(|error| SetupError { group: GroupId(id), error })?;
-        Ok(Group { device: group.device, unit: group.unit, tags: group.tags.len(), plan })
+        let trouble = Trouble::default();
+        Ok(Group { device: group.device, unit: group.unit, tags: group.tags.len(), plan, trouble })
     };
     (0..).zip(groups).map(plan_one).collect()
 }

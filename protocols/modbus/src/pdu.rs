@@ -138,7 +138,7 @@ impl ReadRequest {
     }
 }
 
-/// `3 read 10 from 40101 (hr:100)`: function, count and first address.
+/// `function 3, 10 registers from 40101 (hr:100)`.
 impl fmt::Display for ReadRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let unit = if self.table.is_bits() { "bits" } else { "registers" };

@@ -91,7 +91,7 @@ async fn a_wrong_answer_before_the_right_one_does_no_harm() {
 #[tokio::test]
 async fn a_late_answer_is_counted_and_never_taken_for_the_next() {
     let fault: Fault = |request, generation| {
-        vec![Act::Wait(TIMEOUT * 3 / 2), Act::Send(request.answer(generation.wrapping_sub(1)))]
+        vec![Act::Wait(TIMEOUT * 5 / 4), Act::Send(request.answer(generation.wrapping_sub(1)))]
     };
     let plant = costs_one_request(fault, Quality::BadNoCommunication).await;
     assert_eq!((plant.counters().late, plant.counters().timeouts), (1, 1));
