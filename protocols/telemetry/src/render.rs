@@ -1,5 +1,6 @@
 //! Messages of any format as lines for a person: what `forehearth decode` shows.
 
+mod json;
 mod native;
 mod sparkplug;
 
@@ -41,8 +42,8 @@ pub struct Row {
     pub unit: String,
     /// Quality in words.
     pub quality: &'static str,
-    /// Sampled before the session of this message. The native format doesn't
-    /// tell and says `None`.
+    /// Sampled before the session of this message; `None` where the format
+    /// doesn't tell (native, JSON).
     pub historical: Option<bool>,
     /// `gateway/epoch/number`, empty when the message doesn't say.
     pub batch: String,
@@ -104,7 +105,7 @@ impl Renderer {
     }
 
     /// The lines of one message. Its format is told by the topic: Sparkplug by
-    /// its namespace, native by its last levels, and JSON by its first byte.
+    /// its namespace, native by its last levels; everything else must be JSON.
     ///
     /// # Errors
     /// When the bytes are not what the topic says.
@@ -118,12 +119,7 @@ impl Renderer {
             (_, "catalogue") => self.native_catalogue(payload),
             ("gap", _) => native::gap_lines(payload),
             ("health", _) => native::health_lines(payload),
-            _ => match std::str::from_utf8(payload) {
-                Ok(text) if text.starts_with('{') => {
-                    Ok(vec![Line::Event { time: None, text: text.to_owned() }])
-                }
-                _ => Err(RenderError::Format(topic.to_owned())),
-            },
+            (tag, device) => json::lines(topic, device, tag, payload),
         }
     }
 }

@@ -215,6 +215,38 @@ fn a_scan_in_which_a_tag_failed_keeps_its_place() {
 }
 
 #[test]
+fn a_device_read_in_several_answers_still_costs_only_its_changes() {
+    // Scan after scan, 300 tags each in three answers of 100.
+    let mut batch = plain_batch(300, 5);
+    batch.runs = batch
+        .runs
+        .iter()
+        .flat_map(|run| {
+            (0..3).map(|part| Run { stamp: Stamp(run.stamp.0 + part), len: 100, ..*run })
+        })
+        .collect();
+    let bytes = encode("gw", &batch, &[]);
+    let message = v1::Batch::decode(&bytes[..]).unwrap();
+    let content = v1::Content::decode(&message.content[..]).unwrap();
+    assert_eq!(content.sections.len(), 3);
+    assert_eq!(content.order, [0, 1, 2].repeat(5));
+    assert_same(&decode(&bytes).unwrap(), &batch);
+}
+
+#[test]
+fn more_woven_sections_than_a_reader_opens_are_written_one_by_one() {
+    // 70,000 devices of one tag, each twice.
+    let template = plain_batch(1, 1);
+    let run = |device| Run { device: DeviceId(device), ..template.runs[0] };
+    let batch = Batch {
+        runs: (0..2).flat_map(|_| (0..70_000).map(run)).collect(),
+        readings: vec![template.readings[0].clone(); 140_000],
+        ..template
+    };
+    assert_same(&decode(&encode("gw", &batch, &[])).unwrap(), &batch);
+}
+
+#[test]
 fn a_message_of_the_future_asks_for_an_update() {
     let mut message = v1::Batch::decode(&encode("gw", &plain_batch(1, 1), &[])[..]).unwrap();
     message.version = 2;

@@ -6,6 +6,7 @@ use forehearth_model::{
     GapCause, GapRecord, Grade, Lane, Quality, Reading, Run, Scaling, Stamp, TagEntry, TagId,
     TagKind, Value,
 };
+use forehearth_telemetry::json::Writer;
 use forehearth_telemetry::native::{Skipped, encode};
 use forehearth_telemetry::render::{Line, RenderError, Renderer, Row};
 use forehearth_telemetry::sparkplug::{self, BirthTag, DataHead, DataWriter, Freshness};
@@ -195,8 +196,24 @@ fn an_unknown_format_is_named() {
     let mut renderer = Renderer::new();
     let refused = renderer.message("plant/other", b"\xff\xff");
     assert_eq!(refused, Err(RenderError::Format("plant/other".to_owned())));
-    let json = renderer.message("plant/json", b"{\"t\":1}").unwrap();
-    assert_eq!(events(json), ["{\"t\":1}"]);
+    let json = renderer.message("plant/json", b"{\"x\":1}").unwrap();
+    assert_eq!(events(json), ["{\"x\":1}"]);
+}
+
+#[test]
+fn json_of_a_device_and_of_a_tag_shows_the_same_rows() {
+    let mut renderer = Renderer::new();
+    let mut writer = Writer::new("gw-7");
+    let (plan, batch) = (plan(), batch());
+    let body = writer.device(&plan, &batch, batch.runs[0], &batch.readings).to_owned();
+    let lines = renderer.message("fh/json/cell-1", body.as_bytes()).unwrap();
+    assert_eq!(rows(lines), expected());
+    for (reading, expected) in batch.readings.iter().zip(expected()) {
+        let tag = &plan.tags[reading.tag.index()];
+        let body = writer.tag(tag, batch.id, STAMP, reading).to_owned();
+        let topic = format!("fh/json/cell-1/{}", tag.name);
+        assert_eq!(rows(renderer.message(&topic, body.as_bytes()).unwrap()), [expected]);
+    }
 }
 
 proptest! {

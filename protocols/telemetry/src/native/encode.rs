@@ -61,6 +61,9 @@ impl Encoder {
 
     /// The message of one batch (`forehearth.v1.Batch`). `skipped` are batches
     /// since the last one this destination was sent that hold nothing for it.
+    ///
+    /// A batch beyond [`MAX_READINGS`](super::MAX_READINGS) would be refused
+    /// by every reader; the pipeline closes batches far below.
     #[must_use]
     pub fn encode(&mut self, gateway: &str, batch: &Batch, skipped: &[Skipped]) -> Vec<u8> {
         self.sections.place(batch);

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use forehearth_model::{Batch, DeviceId, Reading};
+use forehearth_model::{Batch, DeviceId, Reading, TagId};
 
 use super::MAX_WOVEN;
 use super::kind::Kind;
@@ -14,8 +14,9 @@ pub(super) struct Sections {
     runs: Vec<PlacedRun>,
     /// First and last run of each section.
     ends: Vec<(usize, usize)>,
-    /// The latest section of each device.
-    latest: HashMap<DeviceId, usize>,
+    /// The latest section of each device and first tag: a large device takes
+    /// several answers per scan, and each forms a section of its own.
+    latest: HashMap<(DeviceId, TagId), usize>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -30,8 +31,8 @@ struct PlacedRun {
 impl Sections {
     /// Places every run of `batch`, forgetting the batch before.
     ///
-    /// A run joins the latest section of its device if tags and kinds are the
-    /// same, else it opens a new one. With more sections than a reader keeps
+    /// A run joins the latest section of its device and first tag if all tags
+    /// and kinds are the same, else it opens a new one. With more sections than a reader keeps
     /// open, every run is a section of its own.
     pub(super) fn place(&mut self, batch: &Batch) {
         self.place_runs(batch, true);
@@ -48,7 +49,8 @@ impl Sections {
         for (index, run) in batch.runs.iter().enumerate() {
             let len = run.len as usize;
             let readings = &batch.readings[start..start + len];
-            let section = match self.latest.get(&run.device) {
+            let place = (run.device, readings.first().map_or(TagId(0), |reading| reading.tag));
+            let section = match self.latest.get(&place) {
                 Some(&section) if join && self.fits(batch, section, readings) => {
                     let (_, last) = &mut self.ends[section];
                     self.runs[std::mem::replace(last, index)].next = Some(index);
@@ -56,7 +58,7 @@ impl Sections {
                 }
                 _ => {
                     self.ends.push((index, index));
-                    self.latest.insert(run.device, self.ends.len() - 1);
+                    self.latest.insert(place, self.ends.len() - 1);
                     self.ends.len() - 1
                 }
             };
