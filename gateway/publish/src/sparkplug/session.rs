@@ -503,3 +503,6 @@ impl Session for SparkplugSession {
         self.leave(now, out);
     }
 }
+
+#[cfg(test)]
+mod tests;
