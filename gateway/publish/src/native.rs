@@ -13,8 +13,8 @@ use forehearth_telemetry::{catalogue, gap};
 
 use crate::outbox::{Parcel, Want};
 use crate::session::{
-    Answer, Appetite, Cargo, Delivery, Distrust, Heard, Keep, Memory, Message, Now, Order, Session,
-    Token, Will, Window,
+    Answer, Appetite, Cargo, Delivery, Distrust, Heard, Keep, Memory, Message, Now, Order, Remains,
+    Session, Token, Will, Window,
 };
 use crate::settings::HealthSource;
 use crate::skips::{Announced, Skips};
@@ -28,6 +28,11 @@ const HEALTH_EVERY: Duration = Duration::from_secs(10);
 /// Bytes of an MQTT packet around topic and payload: fixed header of at most
 /// 5, topic length 2, packet id 2 (MQTT 3.1.1, 2.2 and 3.3).
 const PACKET_OVERHEAD: usize = 9;
+
+/// A catalogue can't be split, so one above the packet limit is tried all the
+/// same (the limit is ours, the broker's may be higher), but not for ever:
+/// after so many connections that ended over it, batches go without it.
+const ENOUGH: u8 = 3;
 
 /// What a native destination is, whatever connection it has.
 pub(crate) struct Native {
@@ -75,8 +80,10 @@ pub(crate) fn name_of(seen: &Catalogue) -> CatalogueHash {
 enum Out {
     Batch(Cargo, Announced),
     Gap(u64),
-    /// Catalogue or health: nothing hangs on it.
-    Notice,
+    /// A catalogue of this many bytes; the batches behind it don't wait.
+    Catalogue(usize),
+    /// Health: nothing hangs on it.
+    Health,
 }
 
 /// Whether the session still takes batches.
@@ -98,6 +105,7 @@ pub(crate) struct NativeSession {
     encoder: Encoder,
     window: Window,
     skips: Skips,
+    large_catalogues: u8,
     tokens: u64,
     out: VecDeque<(Token, Out)>,
     /// Catalogues the broker was given on this connection.
@@ -109,7 +117,7 @@ pub(crate) struct NativeSession {
 }
 
 impl NativeSession {
-    pub(crate) fn new(native: Arc<Native>, skips: Skips, pace: Pace, now: Now) -> Self {
+    pub(crate) fn new(native: Arc<Native>, remains: Remains, pace: Pace, now: Now) -> Self {
         let will = native.health(State::Lost, now).map(|payload| Will {
             topic: native.topics.health().into(),
             payload,
@@ -120,7 +128,8 @@ impl NativeSession {
             will,
             encoder: Encoder::new(Compression::WhenItPays),
             window: Window::new(pace),
-            skips,
+            skips: remains.skips,
+            large_catalogues: remains.large_catalogues,
             tokens: 0,
             out: VecDeque::new(),
             told: Vec::new(),
@@ -148,7 +157,7 @@ impl NativeSession {
     fn tell_health(&mut self, state: State, now: Now, out: &mut Vec<Order>) {
         if let Some(payload) = self.native.health(state, now) {
             let topic = self.native.topics.health();
-            self.publish(topic, payload, Keep::Retained, Out::Notice, out);
+            self.publish(topic, payload, Keep::Retained, Out::Health, out);
         }
         self.next_health = Some(now.at + HEALTH_EVERY);
     }
@@ -158,8 +167,16 @@ impl NativeSession {
     fn tell_catalogue(&mut self, hash: CatalogueHash, encoded: Bytes, out: &mut Vec<Order>) {
         if !self.told.contains(&hash) {
             self.told.push(hash);
+            if encoded.len() > self.native.packet_limit && self.large_catalogues >= ENOUGH {
+                tracing::error!(
+                    bytes = encoded.len(),
+                    "the broker does not take this catalogue; batches go without it"
+                );
+                return;
+            }
             let topic = self.native.topics.catalogue(hash);
-            self.publish(topic, encoded, Keep::Retained, Out::Notice, out);
+            let what = Out::Catalogue(encoded.len());
+            self.publish(topic, encoded, Keep::Retained, what, out);
         }
     }
 
@@ -319,7 +336,7 @@ impl Session for NativeSession {
                 out.push(cargo.settle());
             }
             Some((_, Out::Gap(id))) => out.push(Order::SettleGap { id }),
-            Some((_, Out::Notice)) | None => {}
+            Some((_, Out::Catalogue(_) | Out::Health)) | None => {}
         }
         Ok(())
     }
@@ -364,12 +381,18 @@ impl Session for NativeSession {
         self.next_health = None;
     }
 
-    fn bequeath(&mut self) -> Skips {
+    fn bequeath(&mut self) -> Remains {
+        let limit = self.native.packet_limit;
         for (_, what) in self.out.drain(..) {
-            if let Out::Batch(_, announced) = what {
-                self.skips.lose(announced);
+            match what {
+                Out::Batch(_, announced) => self.skips.lose(announced),
+                Out::Catalogue(bytes) if bytes > limit => self.large_catalogues += 1,
+                _ => {}
             }
         }
-        std::mem::take(&mut self.skips)
+        Remains {
+            skips: std::mem::take(&mut self.skips),
+            large_catalogues: self.large_catalogues.min(ENOUGH),
+        }
     }
 }

@@ -7,9 +7,8 @@ use forehearth_telemetry::topics::{JsonTopics, NativeTopics};
 
 use crate::json::{Json, JsonSession, Shape};
 use crate::native::{Native, NativeSession};
-use crate::session::{Now, Session};
+use crate::session::{Now, Remains, Session};
 use crate::settings::{DestinationSettings, Format, SettingsError};
-use crate::skips::Skips;
 use crate::sparkplug::{Node, SparkplugSession};
 use crate::suspicion::Pace;
 use crate::view::Filter;
@@ -33,7 +32,7 @@ enum Kind {
 pub(crate) struct Opener {
     client_id: String,
     kind: Kind,
-    skips: Skips,
+    remains: Remains,
 }
 
 impl Opener {
@@ -67,7 +66,7 @@ impl Opener {
             }
         };
         let client_id = format!("{}-{}", plan.gateway, settings.name);
-        Ok(Self { client_id, kind, skips: Skips::default() })
+        Ok(Self { client_id, kind, remains: Remains::default() })
     }
 
     /// Unique per gateway and destination: a broker ends the half-dead
@@ -92,14 +91,14 @@ impl Opener {
             )),
             Kind::Json(json) => Box::new(JsonSession::new(Arc::clone(json), start.pace)),
             Kind::Native(native) => {
-                let skips = std::mem::take(&mut self.skips);
-                Box::new(NativeSession::new(Arc::clone(native), skips, start.pace, start.now))
+                let remains = std::mem::take(&mut self.remains);
+                Box::new(NativeSession::new(Arc::clone(native), remains, start.pace, start.now))
             }
         }
     }
 
     /// Takes over what an ended session leaves.
-    pub(crate) fn inherit(&mut self, skips: Skips) {
-        self.skips = skips;
+    pub(crate) fn inherit(&mut self, remains: Remains) {
+        self.remains = remains;
     }
 }

@@ -215,9 +215,19 @@ pub(crate) trait Session: Send {
     fn stop(&mut self, now: Now, out: &mut Vec<Order>);
 
     /// The connection is over: what the next session has to know.
-    fn bequeath(&mut self) -> Skips {
-        Skips::default()
+    fn bequeath(&mut self) -> Remains {
+        Remains::default()
     }
+}
+
+/// What a session leaves to the next.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Remains {
+    /// Numbers a filtered destination was not told yet.
+    pub(crate) skips: Skips,
+    /// Connections that ended while a catalogue larger than the packet limit
+    /// was out.
+    pub(crate) large_catalogues: u8,
 }
 
 /// A batch in flight.

@@ -13,7 +13,9 @@ pub enum LinkState {
     Offline,
     /// A connection is being made.
     Connecting,
-    /// The broker accepted us; for Sparkplug: the births are out.
+    /// The broker accepted us; births are under way or wait for the primary host.
+    Waiting,
+    /// Data flows.
     Online,
     /// The gateway stops; what is in flight is waited for.
     Draining,
@@ -28,6 +30,7 @@ impl LinkState {
         match self {
             Self::Offline => "offline",
             Self::Connecting => "connecting",
+            Self::Waiting => "waiting",
             Self::Online => "online",
             Self::Draining => "draining",
             Self::Stopped => "stopped",

@@ -12,8 +12,9 @@ use tokio::time::sleep_until;
 use crate::dial;
 use crate::link::{Desk, now_at, told_to_stop};
 use crate::outbox::{Outbox, Parcel, Want};
-use crate::session::{Answer, Distrust, Heard, Keep, Message, Note, Order, Session, Token};
-use crate::skips::Skips;
+use crate::session::{
+    Answer, Distrust, Heard, Keep, Message, Note, Order, Remains, Session, Token,
+};
 use crate::status::{LinkState, count};
 use crate::wire::{Gone, Wire};
 
@@ -107,7 +108,7 @@ impl Talk {
     }
 
     /// What the next session has to know.
-    pub(crate) fn bequeath(&mut self) -> Skips {
+    pub(crate) fn bequeath(&mut self) -> Remains {
         self.session.bequeath()
     }
 
@@ -192,8 +193,9 @@ impl Talk {
                 break;
             }
         }
-        if self.phase == Phase::Talking && self.session.is_online() {
-            desk.enter(LinkState::Online);
+        if self.phase == Phase::Talking {
+            let online = self.session.is_online();
+            desk.enter(if online { LinkState::Online } else { LinkState::Waiting });
         }
         self.next_wake(desk)
     }

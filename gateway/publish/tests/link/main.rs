@@ -1,8 +1,10 @@
 //! Links against a real mosquitto: what is settled has arrived, what has not arrived is not settled.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod broker;
 mod faults;
+mod hostile;
+mod json;
 mod memory_outbox;
 mod native;
 mod observer;

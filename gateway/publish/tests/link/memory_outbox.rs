@@ -191,7 +191,8 @@ pub(crate) fn catalogue() -> Arc<Catalogue> {
         lane: Lane::Live,
         grade,
         plant_tag: String::new(),
-        label: [String::new(), String::new()],
+        // Long enough that the catalogue is larger than a batch.
+        label: ["x".repeat(100), "槽".repeat(30)],
     };
     Arc::new(Catalogue {
         gateway: "pot2-east".into(),

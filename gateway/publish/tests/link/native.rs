@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 
-use forehearth_model::{BatchId, Epoch, GapCause, GapRecord, Grade, Lane, Stamp, Value};
+use forehearth_model::{
+    BatchId, BootId, ClockState, DestinationLedger, Epoch, GapCause, GapRecord, Grade, Lane,
+    Ledger, Stamp, Value,
+};
 use forehearth_publish::{LinkState, Secret};
+use forehearth_telemetry::health::{self, Health, State};
 use forehearth_telemetry::{catalogue as catalogue_format, gap, native};
 
 use crate::broker::Mosquitto;
@@ -193,4 +197,57 @@ async fn a_password_is_read_at_each_connect_and_a_refusal_says_what_to_do() {
     let error = shown.last_error.unwrap();
     assert!(error.contains("username") || error.contains("access rules"), "{error}");
     assert!(!error.contains("wrong"), "{error}");
+}
+
+#[tokio::test]
+async fn a_catalogue_the_broker_does_not_take_stops_no_batch_for_ever() {
+    let broker = Mosquitto::start();
+    let proxy = Proxy::start(broker.port).await;
+    // The catalogue goes out under its name; the name is in the topic.
+    proxy.close_on(format!("catalogue/{HASH}").as_bytes());
+    let mut settings = settings(proxy.port, native_format());
+    settings.packet_limit = 160;
+    assert!(catalogue_format::encode(&catalogue()).len() > settings.packet_limit);
+    let link = Running::start(settings);
+    link.outbox.push(parcel(1));
+    link.outbox.until_settled(1).await;
+    assert!(link.status.snapshot().counts.failures >= 3);
+}
+
+#[tokio::test]
+async fn health_says_online_then_stopped_and_lost_when_the_link_is_cut() {
+    let broker = Mosquitto::start();
+    let proxy = Proxy::start(broker.port).await;
+    let mut observer = Observer::start(broker.port).await;
+    let mut settings = settings(proxy.port, native_format());
+    settings.health = Some(Arc::new(|| Health {
+        gateway: "pot2-east".into(),
+        state: State::Lost,
+        time: Stamp(0),
+        epoch: Epoch(3),
+        boot: BootId(1),
+        clock: ClockState::Synced,
+        catalogue: HASH,
+        ledger: Ledger {
+            batched: 9,
+            destinations: ["plant", "cloud"].map(books).to_vec(),
+            ..Ledger::default()
+        },
+    }));
+    let link = Running::start(settings);
+    let mut next = async || health::decode(&observer.next("/health").await.payload).unwrap();
+    let online = next().await;
+    assert_eq!((online.state, online.ledger.batched), (State::Online, 9));
+    assert_eq!(online.ledger.destinations, [books("plant")], "the others are not its business");
+    assert!(online.time > Stamp(0));
+    proxy.set(Way::Cut);
+    assert_eq!(next().await.state, State::Lost);
+    proxy.set(Way::Open);
+    assert_eq!(next().await.state, State::Online);
+    link.stop().await;
+    assert_eq!(next().await.state, State::Stopped);
+}
+
+fn books(name: &str) -> DestinationLedger {
+    DestinationLedger { name: name.into(), ..DestinationLedger::default() }
 }
