@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use forehearth_model::{Catalogue, CatalogueHash, TagId, Value};
+use forehearth_telemetry::proto::sparkplug::payload::metric;
 use forehearth_telemetry::{catalogue, native, sparkplug};
 use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
 
@@ -47,12 +48,10 @@ impl Consumer {
             client.subscribe("#", QoS::AtMostOnce).await.expect("queued");
             let mut known = Known::default();
             loop {
-                match events.poll().await.expect("mosquitto stays") {
-                    Event::Incoming(Packet::Publish(publish)) => {
-                        let mut tally = shared.lock().expect("no panic before");
-                        known.count(&publish.topic, &publish.payload, &mut tally);
-                    }
-                    _ => {}
+                let event = events.poll().await.expect("mosquitto stays");
+                if let Event::Incoming(Packet::Publish(publish)) = event {
+                    let mut tally = shared.lock().expect("no panic before");
+                    known.count(&publish.topic, &publish.payload, &mut tally);
                 }
             }
         });
@@ -103,8 +102,8 @@ impl Known {
             tally.bytes += payload_bytes;
             for metric in &payload.metrics {
                 let clock = metric.alias.is_some_and(|alias| self.clock_aliases.contains(&alias));
-                if let (true, Some(then)) = (clock, sparkplug::unsigned(metric)) {
-                    tally.latencies.push(since(then));
+                if let (true, Some(metric::Value::IntValue(then))) = (clock, &metric.value) {
+                    tally.latencies.push(since(u64::from(*then)));
                 }
             }
         }

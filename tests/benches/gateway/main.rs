@@ -7,6 +7,8 @@
 //! a register that holds the time at which it was read.
 //!
 //! `make bench` runs it. `BENCH_SECONDS` sets the length of a row (default 15).
+#![expect(unreachable_pub, reason = "in a program, pub means for the rest of the program")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod consumer;
 mod parts;
