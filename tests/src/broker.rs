@@ -3,14 +3,14 @@
 use std::fs;
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::eventually::eventually;
-use crate::peer::free_port;
+use crate::peer::{bound, free_port};
 
 /// A running mosquitto. Killed when dropped.
 pub struct Mosquitto {
@@ -48,7 +48,7 @@ impl Mosquitto {
         let config = self.dir.path().join("mosquitto.conf");
         fs::write(&config, self.config()).expect("the directory is ours");
         let log = fs::File::create(self.dir.path().join("log")).expect("the directory is ours");
-        let child = Command::new(program())
+        let child = bound(Path::new(program()))
             .arg("-c")
             .arg(config)
             .stdin(Stdio::null())
@@ -87,9 +87,11 @@ impl Mosquitto {
     }
 
     /// Queues without limit, so that a slow consumer of a test loses nothing.
+    /// Started by root it stays root: a change of user would forget that it
+    /// has to die with the test.
     fn config(&self) -> String {
         format!(
-            "listener {} 127.0.0.1\nallow_anonymous true\npersistence false\n\
+            "listener {} 127.0.0.1\nallow_anonymous true\npersistence false\nuser root\n\
              max_queued_messages 0\nmax_queued_bytes 0\nset_tcp_nodelay true\n",
             self.port
         )

@@ -13,7 +13,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::eventually::{eventually, try_eventually};
-use crate::peer::{binary, free_port};
+use crate::peer::{binary, bound, free_port};
 
 /// How long a start or a clean stop may take.
 const STARTS_WITHIN: Duration = Duration::from_secs(10);
@@ -156,7 +156,7 @@ impl Gateway {
     /// `forehearth run` with its directories, its log appended to ours.
     #[must_use]
     pub fn command(&self) -> Command {
-        let mut command = Command::new(binary("forehearth"));
+        let mut command = bound(&binary("forehearth"));
         command.arg("run").arg("--config").arg(self.config()).arg("--state").arg(&self.state);
         command
     }

@@ -30,7 +30,7 @@ impl Peer {
     pub fn python(script: &str, arguments: &[&str]) -> Self {
         let python = root().join(".venv/bin/python");
         assert!(python.exists(), "no {}: run tests/setup/install.sh test", python.display());
-        let mut command = Command::new(python);
+        let mut command = bound(&python);
         command.arg(root().join("tests/peers").join(script)).args(arguments);
         Self::start(command, script)
     }
@@ -41,7 +41,7 @@ impl Peer {
     /// When it is not built or doesn't start.
     #[must_use]
     pub fn sim(part: &str, arguments: &[&str]) -> Self {
-        let mut command = Command::new(binary("forehearth-sim"));
+        let mut command = bound(&binary("forehearth-sim"));
         command.arg(part).args(arguments);
         Self::start(command, part)
     }
@@ -105,6 +105,16 @@ impl Drop for Peer {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A command whose process dies with this test, even when the test itself is
+/// killed and drops nothing. `setpriv` is part of util-linux, which every
+/// Debian has.
+#[must_use]
+pub fn bound(program: &Path) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "--"]).arg(program);
+    command
 }
 
 /// The root of the repository.
