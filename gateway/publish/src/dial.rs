@@ -54,7 +54,7 @@ impl NotReached {
 /// # Errors
 /// When nobody is. Cancel safe.
 pub(crate) async fn probe(settings: &DestinationSettings) -> Result<(), NotReached> {
-    let address = (settings.host.as_str(), settings.port);
+    let address = (bare(&settings.host), settings.port);
     match timeout(CONNECT_WITHIN, TcpStream::connect(address)).await {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(error)) => Err(NotReached::unwritten(unreachable_host(settings, &error))),
@@ -73,7 +73,12 @@ pub(crate) async fn connect(
     password: Option<String>,
     will: Option<Will>,
 ) -> Result<(AsyncClient, EventLoop), NotReached> {
-    let mut options = MqttOptions::new(client_id, &settings.host, settings.port);
+    // rumqttc joins host and port with a colon.
+    let host = match bare(&settings.host) {
+        address if address.contains(':') => format!("[{address}]"),
+        name => name.to_owned(),
+    };
+    let mut options = MqttOptions::new(client_id, host, settings.port);
     options.set_clean_session(true);
     options.set_keep_alive(settings.keepalive.max(Duration::from_secs(1)));
     options.set_inflight(PACKET_IDS);
@@ -104,6 +109,11 @@ pub(crate) async fn connect(
         }),
         Err(_) => Err(NotReached { reason: no_answer(settings), connect: Connect::PerhapsWritten }),
     }
+}
+
+/// An IPv6 address without the brackets of its URL.
+fn bare(host: &str) -> &str {
+    host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host)
 }
 
 /// What a failed connection means to the operator.

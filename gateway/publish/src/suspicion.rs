@@ -29,9 +29,13 @@ pub(crate) enum Pace {
 struct Suspect {
     id: BatchId,
     strikes: u8,
-    /// Whether the broker took another batch since the first strike.
-    others_confirmed: bool,
+    /// Other batches the broker took since the first strike.
+    others: u32,
 }
+
+/// A suspect that was not sent again while so many others passed is gone from
+/// the buffer (shed, expired): batches may go together again.
+const FORGET_AFTER: u32 = 1000;
 
 /// What is known about batches and hang-ups, across connections.
 #[derive(Clone, Copy, Debug, Default)]
@@ -55,7 +59,8 @@ impl Suspicion {
         self.hang_ups = 0;
         match &mut self.suspect {
             Some(suspect) if suspect.id == id => self.suspect = None,
-            Some(suspect) => suspect.others_confirmed = true,
+            Some(suspect) if suspect.others >= FORGET_AFTER => self.suspect = None,
+            Some(suspect) => suspect.others += 1,
             None => {}
         }
     }
@@ -72,9 +77,9 @@ impl Suspicion {
             Some(known) if known.id == alone => {
                 Suspect { strikes: known.strikes.saturating_add(1), ..known }
             }
-            _ => Suspect { id: alone, strikes: 1, others_confirmed: false },
+            _ => Suspect { id: alone, strikes: 1, others: 0 },
         };
-        if suspect.strikes >= STRIKES && suspect.others_confirmed {
+        if suspect.strikes >= STRIKES && suspect.others > 0 {
             *self = Self::default();
             return Some(alone);
         }
@@ -118,6 +123,16 @@ mod tests {
         let mut suspicion = Suspicion::default();
         suspicion.hung_up(&[id(7)]);
         suspicion.confirmed(id(7));
+        assert_eq!(suspicion.pace(), Pace::Full);
+    }
+
+    #[test]
+    fn a_suspect_that_was_shed_does_not_slow_the_link_for_ever() {
+        let mut suspicion = Suspicion::default();
+        suspicion.hung_up(&[id(7)]);
+        for number in 8..2000 {
+            suspicion.confirmed(id(number));
+        }
         assert_eq!(suspicion.pace(), Pace::Full);
     }
 

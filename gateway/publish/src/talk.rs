@@ -12,11 +12,9 @@ use tokio::time::sleep_until;
 use crate::dial;
 use crate::link::{Desk, now_at, told_to_stop};
 use crate::outbox::{Outbox, Parcel, Want};
-use crate::session::{
-    Answer, Distrust, Heard, Keep, Message, Note, Order, Remains, Session, Token,
-};
+use crate::session::{Answer, Distrust, Heard, Keep, Message, Note, Order, Remains, Session};
 use crate::status::{LinkState, count};
-use crate::wire::{Gone, Wire};
+use crate::wire::{Answered, Gone, InOrder, Wire};
 
 /// What is in flight when the gateway stops has this long to be confirmed.
 const STOP_WITHIN: Duration = Duration::from_secs(2);
@@ -46,8 +44,8 @@ pub(crate) enum End {
     /// The connection failed otherwise.
     #[error("{0}")]
     Failed(String),
-    /// Nothing was confirmed for too long.
-    #[error("nothing was confirmed for {0:.1?}: the broker or the way to it is dead")]
+    /// The oldest of what is out was not confirmed for too long.
+    #[error("a message is not confirmed after {0:.1?}: the broker or the way to it is dead")]
     Silent(Duration),
     /// What the broker answered can't be.
     #[error(transparent)]
@@ -81,7 +79,7 @@ pub(crate) struct Talk {
     unsettled: VecDeque<BatchId>,
     gap_is_out: bool,
     phase: Phase,
-    /// When something was confirmed last, or the first unconfirmed went out.
+    /// When the oldest of what is out became the oldest.
     progress: Instant,
     /// When gap records and backlog are looked for next.
     turn: Instant,
@@ -347,15 +345,15 @@ impl Talk {
             }
             Event::Outgoing(outgoing) => self.wire.written(&outgoing),
             Event::Incoming(Packet::PubAck(ack)) => {
-                if let Some(token) = self.wire.puback(ack.pkid) {
-                    self.answered(token, Answer::Granted, desk)?;
+                if let Some(answered) = self.wire.puback(ack.pkid) {
+                    self.answered(answered, Answer::Granted, desk)?;
                 }
             }
             Event::Incoming(Packet::SubAck(ack)) => {
                 let denied = ack.return_codes.contains(&SubscribeReasonCode::Failure);
                 let answer = if denied { Answer::Denied } else { Answer::Granted };
-                if let Some(token) = self.wire.suback(ack.pkid) {
-                    self.answered(token, answer, desk)?;
+                if let Some(answered) = self.wire.suback(ack.pkid) {
+                    self.answered(answered, answer, desk)?;
                 }
             }
             Event::Incoming(Packet::Publish(publish)) => {
@@ -373,12 +371,16 @@ impl Talk {
 
     fn answered<O: Outbox>(
         &mut self,
-        token: Token,
+        Answered { token, order }: Answered,
         answer: Answer,
         desk: &Desk<O>,
     ) -> Result<(), End> {
         let now = desk.now();
-        self.progress = now.at;
+        // An answer that overtook an older one is no progress: a message that
+        // vanished must not stay out for as long as others are confirmed.
+        if order == InOrder::Yes {
+            self.progress = now.at;
+        }
         count(&desk.status.counters.confirmations, 1);
         Ok(self.session.answered(token, answer, now, &mut self.fresh)?)
     }

@@ -33,6 +33,21 @@ impl From<ClientError> for Gone {
     }
 }
 
+/// An answer that was waited for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Answered {
+    pub(crate) token: Token,
+    pub(crate) order: InOrder,
+}
+
+/// Whether an answer is that of the oldest packet out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum InOrder {
+    Yes,
+    /// An older packet still has none: it may have been lost on the way.
+    Overtook,
+}
+
 /// One connection's side of the conversation.
 pub(crate) struct Wire {
     client: AsyncClient,
@@ -109,12 +124,12 @@ impl Wire {
     }
 
     /// Which publish a PUBACK confirms; `None`: none of ours.
-    pub(crate) fn puback(&mut self, id: u16) -> Option<Token> {
+    pub(crate) fn puback(&mut self, id: u16) -> Option<Answered> {
         self.publishes.answered(id)
     }
 
     /// Which subscription a SUBACK answers; `None`: none of ours.
-    pub(crate) fn suback(&mut self, id: u16) -> Option<Token> {
+    pub(crate) fn suback(&mut self, id: u16) -> Option<Answered> {
         self.subscribes.answered(id)
     }
 }
@@ -137,10 +152,12 @@ impl Acknowledged {
         }
     }
 
-    /// Brokers answer in order, nearly always: the search ends at the front.
-    fn answered(&mut self, id: u16) -> Option<Token> {
+    /// Brokers answer in order (MQTT 3.1.1, 4.6): the search ends at the
+    /// front, unless something was lost on the way.
+    fn answered(&mut self, id: u16) -> Option<Answered> {
         let place = self.written.iter().position(|(written, _)| *written == id)?;
-        self.written.remove(place).map(|(_, token)| token)
+        let order = if place == 0 { InOrder::Yes } else { InOrder::Overtook };
+        self.written.remove(place).map(|(_, token)| Answered { token, order })
     }
 }
 
@@ -154,7 +171,7 @@ fn at_once<E>(future: impl Future<Output = Result<(), E>>) -> Result<(), Gone> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Acknowledged, Token};
+    use super::{Acknowledged, Answered, InOrder, Token};
 
     #[test]
     fn an_answer_finds_its_message_by_the_order_of_writing() {
@@ -162,8 +179,10 @@ mod tests {
         publishes.unwritten.extend([Token(10), Token(11), Token(12)]);
         publishes.written(1);
         publishes.written(2);
-        assert_eq!(publishes.answered(2), Some(Token(11)), "out of order");
-        assert_eq!(publishes.answered(1), Some(Token(10)));
+        let overtook = Answered { token: Token(11), order: InOrder::Overtook };
+        assert_eq!(publishes.answered(2), Some(overtook));
+        let oldest = Answered { token: Token(10), order: InOrder::Yes };
+        assert_eq!(publishes.answered(1), Some(oldest));
         assert_eq!(publishes.answered(1), None, "a repeated answer confirms nothing");
         assert_eq!(publishes.answered(3), None, "not written yet");
         assert_eq!(publishes.len(), 1);

@@ -51,6 +51,11 @@ impl Lives {
         }
     }
 
+    /// The latest scan of a device that is known.
+    pub(crate) fn newest(&self, unit: UnitId) -> Stamp {
+        self.devices[unit.index()].newest
+    }
+
     pub(crate) fn told(&self, unit: UnitId) -> Told {
         self.devices[unit.index()].told
     }

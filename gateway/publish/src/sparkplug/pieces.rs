@@ -6,7 +6,9 @@ use forehearth_model::{Batch, Reading, Stamp, Value};
 use forehearth_telemetry::sparkplug::Freshness;
 
 use super::layout::UnitId;
-use super::source::Source;
+use super::life::Lives;
+use super::source::{Place, Source};
+use crate::outbox::Want;
 
 /// What a number takes in DATA at most: alias, time, flags, quality and
 /// value with their tags (a bad reading with both properties: 67 bytes).
@@ -41,17 +43,36 @@ pub(crate) struct Pieces {
 
 impl Pieces {
     /// Cuts a batch. Returns how many readings no device shows.
-    pub(crate) fn cut(&mut self, batch: &Batch, source: &Source, born_at: Stamp) -> u32 {
+    ///
+    /// What was read before the birth is history. So is what waited while
+    /// something newer of the same device went ahead: as live it would set
+    /// the host's clock back.
+    pub(crate) fn cut(
+        &mut self,
+        batch: &Batch,
+        want: Want,
+        source: &Source,
+        born_at: Stamp,
+        lives: &Lives,
+    ) -> u32 {
         self.pieces.clear();
         let (mut hidden, mut start) = (0, 0);
         for run in &batch.runs {
-            let freshness =
-                if run.stamp < born_at { Freshness::Historical } else { Freshness::Live };
+            let freshness = |unit| {
+                let overtaken = want == Want::Backlog && run.stamp < lives.newest(unit);
+                if run.stamp < born_at || overtaken {
+                    Freshness::Historical
+                } else {
+                    Freshness::Live
+                }
+            };
             let end = start + run.len as usize;
             for (index, reading) in (start..end).zip(&batch.readings[start..end]) {
                 match source.place(reading.tag) {
                     None => hidden += 1,
-                    Some(place) => self.add(place.unit, freshness, run.stamp, index),
+                    Some(Place { unit, .. }) => {
+                        self.add(unit, freshness(unit), run.stamp, index);
+                    }
                 }
             }
             start = end;

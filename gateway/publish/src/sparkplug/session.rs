@@ -242,7 +242,7 @@ impl SparkplugSession {
         out: &mut Vec<Order>,
     ) -> (usize, u32) {
         let mut pieces = std::mem::take(&mut self.pieces);
-        let filtered = pieces.cut(batch, &self.sources[source], self.born_at);
+        let filtered = pieces.cut(batch, want, &self.sources[source], self.born_at, &self.lives);
         let uuid = format!("{}/{}", self.node.plan.gateway, batch.id);
         let mut bytes = 0;
         let mut next = 0;

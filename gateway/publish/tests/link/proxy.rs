@@ -1,6 +1,7 @@
 //! A TCP proxy between link and broker that can cut, swallow and hold.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -24,6 +25,7 @@ pub(crate) struct Proxy {
     pub(crate) port: u16,
     way: watch::Sender<Way>,
     poison: Arc<Mutex<Option<Vec<u8>>>>,
+    swallowed: Arc<AtomicUsize>,
 }
 
 impl Proxy {
@@ -33,25 +35,33 @@ impl Proxy {
         let (way, watch) = watch::channel(Way::Open);
         let poison = Arc::new(Mutex::new(None));
         let marker = Arc::clone(&poison);
+        let swallowed = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&swallowed);
         tokio::spawn(async move {
             while let Ok((link, _)) = listener.accept().await {
                 if *watch.borrow() == Way::Cut {
                     continue;
                 }
                 let (watch, marker) = (watch.clone(), Arc::clone(&marker));
+                let count = Arc::clone(&count);
                 tokio::spawn(async move {
                     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, broker));
                     if let Ok(broker) = TcpStream::connect(address).await {
-                        carry(link, broker, watch, marker).await;
+                        carry(link, broker, watch, marker, count).await;
                     }
                 });
             }
         });
-        Self { port, way, poison }
+        Self { port, way, poison, swallowed }
     }
 
     pub(crate) fn set(&self, way: Way) {
         self.way.send_replace(way);
+    }
+
+    /// Bytes of the link that vanished.
+    pub(crate) fn swallowed(&self) -> usize {
+        self.swallowed.load(Ordering::Relaxed)
     }
 
     /// A connection that carries these bytes towards the broker is closed.
@@ -65,6 +75,7 @@ async fn carry(
     broker: TcpStream,
     mut watch: watch::Receiver<Way>,
     poison: Arc<Mutex<Option<Vec<u8>>>>,
+    swallowed: Arc<AtomicUsize>,
 ) {
     let (mut link_in, mut link_out) = link.into_split();
     let (mut broker_in, mut broker_out) = broker.into_split();
@@ -85,7 +96,9 @@ async fn carry(
                 {
                     return;
                 }
-                if way != Way::Swallow && broker_out.write_all(&up[..count]).await.is_err() {
+                if way == Way::Swallow {
+                    swallowed.fetch_add(count, Ordering::Relaxed);
+                } else if broker_out.write_all(&up[..count]).await.is_err() {
                     return;
                 }
             }

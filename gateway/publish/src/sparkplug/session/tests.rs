@@ -613,3 +613,22 @@ fn tags_are_found_by_alias_and_retired_ones_are_not() {
     assert_eq!(layout.tag(Layout::alias(TagId(3))), Some(TagId(3)));
     assert_eq!(layout.tag(Layout::alias(TagId(4))), None);
 }
+
+#[test]
+fn a_live_batch_that_had_to_wait_is_history_once_it_was_overtaken() {
+    let mut rig = Rig::new();
+    rig.connect();
+    rig.live(2, &[(0, CONNECTED + 20, &[(0, 42)])]);
+    let late = plant::batch(
+        1,
+        &[
+            (0, CONNECTED + 10, &[(0, 41)]),
+            (0, CONNECTED + 30, &[(0, 43)]),
+            (1, CONNECTED + 10, &[(3, 7)]),
+        ],
+    );
+    assert_eq!(
+        lines(&rig.take(late, Want::Backlog)),
+        ["DDATA cell-001 #4 [2=41h]", "DDATA cell-001 #5 [2=43]", "DDATA sis #6 [5=7]"]
+    );
+}
