@@ -1,8 +1,61 @@
 //! From TOML files to a complete plan, or to every mistake with its place.
+//!
+//! [`load`] reads a directory (`gateway.toml`, `profiles/*.toml`,
+//! `devices/*.toml`) into a [`Plan`] and [`Findings`]; [`render`] and
+//! [`to_json`] say what was found, [`explain`] what a code means, [`show`]
+//! how one device looks when everything is merged.
+//!
+//! The way of a map: [`files`] reads and parses, [`tree`] keeps the place of
+//! every key and value, [`load`](mod@load) expands `for` and lays profile,
+//! device and override over one another, [`tag`] reads each tag, and what
+//! only shows in the whole (overlaps, load, names) is checked at the end.
+//! Nothing stops at the first mistake, and no key is ignored: unknown keys
+//! are findings, known keys without effect are warnings.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+mod broker;
+mod builtin;
+mod collisions;
+mod device;
+mod dialect;
+mod each;
+mod expr;
+mod files;
+mod finding;
+mod gateway;
+mod json;
+mod limits;
+mod link;
+mod load;
+mod names;
+mod nearest;
+mod outage;
+mod overlap;
 mod plan;
+mod point;
+mod profile;
+mod quantity;
+mod reader;
+mod render;
+mod scaling;
+mod sheet;
+mod show;
+mod source;
+mod tag;
+mod texts;
+mod traffic;
+mod tree;
+mod units;
+mod url;
+mod versions;
 
+pub use finding::{Findings, Lang, Severity};
+pub use json::to_json;
+pub use load::{Loaded, load};
 pub use plan::{
     BrokerFormat, BrokerPlan, BufferPlan, Deadband, DevicePlan, GatewayPlan, GroupPlan, LinkPlan,
     PasswordSource, Plan, Report, StatusPlan, TagPlan, Transport,
 };
+pub use render::render;
+pub use show::show;
+pub use texts::{codes, explain};

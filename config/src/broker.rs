@@ -1,0 +1,401 @@
+//! `[[broker]]`: a destination with a format, and what it may see.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use forehearth_model::Grade;
+
+use crate::finding::{Finding, Log};
+use crate::names;
+use crate::plan::{BrokerFormat, BrokerPlan, GatewayPlan, PasswordSource};
+use crate::reader::{At, Reader, Text};
+use crate::source::Place;
+use crate::texts::{self, phrase};
+use crate::tree::Value;
+use crate::url::{self, Url};
+
+const KEYS: [&str; 17] = [
+    "name",
+    "url",
+    "format",
+    "group",
+    "primary_host",
+    "topic",
+    "per_tag",
+    "backlog",
+    "keepalive",
+    "commands",
+    "username",
+    "password",
+    "ca",
+    "cert",
+    "key",
+    "grades",
+    "devices",
+];
+
+/// MQTT keep-alive is a u16 of seconds (MQTT 5.0, 3.1.2.10); below 5 s a
+/// mobile link reconnects for ever (chosen).
+const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(65_535));
+
+/// Slower than this a backlog never ends (chosen).
+const LEAST_BACKLOG: u64 = 1 << 10;
+
+/// The words for grades in a map.
+pub(crate) const GRADES: [(&str, Grade); 3] =
+    [("general", Grade::General), ("important", Grade::Important), ("core", Grade::Core)];
+
+#[derive(Clone, Copy, PartialEq)]
+enum Format {
+    Sparkplug,
+    Native,
+    Json,
+}
+
+/// Every `[[broker]]`, and the globs of each with their places.
+pub(crate) fn read_all(
+    root: &Reader<'_>,
+    gateway: &GatewayPlan,
+    dir: &Path,
+) -> (Vec<BrokerPlan>, Vec<Vec<(String, Place)>>) {
+    let tables = root.list_of_tables("broker");
+    if root.entry("broker").is_none() {
+        root.log.report(Finding::new(&texts::NO_BROKER, root.place()));
+    }
+    let mut brokers: Vec<BrokerPlan> = Vec::new();
+    let mut globs = Vec::new();
+    let mut places: Vec<(Place, Place)> = Vec::new();
+    for table in tables {
+        let reader = Reader::new(root.log, table.value, phrase::BROKER, table.place);
+        let name_place = reader.entry("name").map_or(table.place, |entry| entry.node.place);
+        let topic_place = ["topic", "group", "format"]
+            .iter()
+            .find_map(|key| reader.entry(key))
+            .map_or(table.place, |entry| entry.node.place);
+        let Some((broker, broker_globs)) = read(&reader, gateway, dir) else { continue };
+        for (other, (other_name, other_topic)) in brokers.iter().zip(&places) {
+            if other.name == broker.name {
+                let finding = Finding::new(&texts::DUPLICATE_BROKER, name_place);
+                let finding = finding.related(*other_name, phrase::FIRST_HERE);
+                root.log.report(finding.with("name", broker.name.as_str()));
+            } else if publishes_to_the_same(other, &broker) {
+                let finding = Finding::new(&texts::SAME_TOPICS, topic_place)
+                    .with("name", broker.name.as_str())
+                    .with("other", other.name.as_str())
+                    .related(*other_topic, phrase::OTHER_BROKER);
+                root.log.report(finding);
+            }
+        }
+        places.push((name_place, topic_place));
+        brokers.push(broker);
+        globs.push(broker_globs);
+    }
+    (brokers, globs)
+}
+
+/// Two destinations on one broker whose messages can't be told apart.
+fn publishes_to_the_same(a: &BrokerPlan, b: &BrokerPlan) -> bool {
+    let same_broker = a.host.eq_ignore_ascii_case(&b.host) && a.port == b.port;
+    let same_format = match (&a.format, &b.format) {
+        (BrokerFormat::Sparkplug { group: a, .. }, BrokerFormat::Sparkplug { group: b, .. }) => {
+            a == b
+        }
+        (BrokerFormat::Native { topic: a }, BrokerFormat::Native { topic: b })
+        | (BrokerFormat::Json { topic: a, .. }, BrokerFormat::Json { topic: b, .. })
+        | (BrokerFormat::Native { topic: a }, BrokerFormat::Json { topic: b, .. })
+        | (BrokerFormat::Json { topic: a, .. }, BrokerFormat::Native { topic: b }) => a == b,
+        _ => false,
+    };
+    same_broker && same_format
+}
+
+type Globs = Vec<(String, Place)>;
+
+fn read(reader: &Reader<'_>, gateway: &GatewayPlan, dir: &Path) -> Option<(BrokerPlan, Globs)> {
+    reader.only(&KEYS);
+    let name = required(reader, "name", "name = \"plant\"");
+    if let Some(name) = &name {
+        names::check(reader.log, names::Kind::Broker, &name.value, name.place);
+    }
+    let url = required(reader, "url", "url = \"mqtt://127.0.0.1:1883\"");
+    let target = url.as_ref().and_then(|url| read_url(reader.log, url));
+    let format = read_format(reader, gateway);
+    let ca = reader.filled_text("ca").map(|path| existing_file(reader.log, dir, &path));
+    for key in ["cert", "key"] {
+        if let Some(entry) = reader.entry(key) {
+            crate::versions::unsupported(reader.log, entry.key_place, key);
+        }
+    }
+    let tls = target.as_ref().is_some_and(|target| target.tls);
+    if let (Some(place), Some(_), false) =
+        (reader.entry("ca").map(|entry| entry.key_place), &target, tls)
+    {
+        reader.log.report(Finding::new(&texts::CA_WITHOUT_TLS, place));
+    }
+    let username = reader.filled_text("username").map(|text| text.value.into_owned());
+    let password = read_password(reader, dir);
+    if let (Some(entry), None) = (reader.entry("password"), &username)
+        && reader.entry("username").is_none()
+    {
+        reader.log.report(Finding::new(&texts::PASSWORD_WITHOUT_USER, entry.key_place));
+    }
+    let commands = reader.boolean("commands");
+    if let Some(At { value: true, place }) = commands {
+        crate::versions::no_effect(reader.log, place, "commands");
+    }
+    let globs = read_globs(reader);
+    let keepalive = reader.duration("keepalive", KEEPALIVE.0..=KEEPALIVE.1);
+    let backlog = reader.size_per_second("backlog", LEAST_BACKLOG).map(|rate| rate.value);
+    let grades = read_grades(reader);
+    let target = target?;
+    let broker = BrokerPlan {
+        name: name?.value.into_owned(),
+        host: target.host,
+        port: target.port,
+        tls: target.tls,
+        ca,
+        format: format?,
+        backlog,
+        keepalive: keepalive.map_or(Duration::from_secs(30), |keepalive| keepalive.value),
+        commands: commands.is_some_and(|commands| commands.value),
+        username,
+        password,
+        grades,
+        devices: globs.as_ref().map(|globs| globs.iter().map(|(glob, _)| glob.clone()).collect()),
+    };
+    Some((broker, globs.unwrap_or_default()))
+}
+
+fn required<'a>(reader: &Reader<'a>, key: &'static str, example: &'static str) -> Option<Text<'a>> {
+    if reader.entry(key).is_none() {
+        reader.missing(key, example);
+        return None;
+    }
+    reader.filled_text(key)
+}
+
+struct Target {
+    host: String,
+    port: u16,
+    tls: bool,
+}
+
+/// Ports assigned by IANA: mqtt 1883, secure-mqtt 8883.
+fn read_url(log: &Log, text: &Text<'_>) -> Option<Target> {
+    let schemes = ["mqtt", "mqtts", "ws", "wss"];
+    let Url { scheme, host, port, rest } = url::parse(log, text, &schemes)?;
+    let (tls, default_port) = match scheme {
+        "mqtt" => (false, 1883),
+        "mqtts" => (true, 8883),
+        _ => {
+            crate::versions::unsupported(log, text.place, &format!("{scheme}://"));
+            return None;
+        }
+    };
+    if !rest.is_empty() {
+        log.report(Finding::new(&texts::URL_HAS_MORE, text.place).with("rest", rest));
+        return None;
+    }
+    Some(Target { host: host.to_owned(), port: port.unwrap_or(default_port), tls })
+}
+
+fn read_format(reader: &Reader<'_>, gateway: &GatewayPlan) -> Option<BrokerFormat> {
+    if reader.entry("format").is_none() {
+        reader.missing("format", "format = \"sparkplug\"   # sparkplug | native | json");
+        return None;
+    }
+    let words =
+        [("sparkplug", Format::Sparkplug), ("native", Format::Native), ("json", Format::Json)];
+    let format = reader.word("format", &words)?.value;
+    let foreign: &[&str] = match format {
+        Format::Sparkplug => &["topic", "per_tag"],
+        Format::Native => &["group", "primary_host", "per_tag"],
+        Format::Json => &["group", "primary_host"],
+    };
+    for key in foreign {
+        if let Some(entry) = reader.entry(key) {
+            let finding = Finding::new(&texts::KEY_OF_OTHER_FORMAT, entry.key_place);
+            let name = words.iter().find(|(_, f)| *f == format).map_or("", |(n, _)| n);
+            reader.log.report(finding.with("key", *key).with("format", name));
+        }
+    }
+    match format {
+        Format::Sparkplug => read_sparkplug(reader),
+        Format::Native => {
+            let topic = read_topic(reader, gateway, "fh/v1/{path}/{gateway}", &[])?;
+            Some(BrokerFormat::Native { topic })
+        }
+        Format::Json => {
+            let per_tag = reader.boolean("per_tag").is_some_and(|per_tag| per_tag.value);
+            let (default, blanks): (_, &[&str]) = if per_tag {
+                ("fh/v1/{path}/{device}/{tag}", &["device", "tag"])
+            } else {
+                ("fh/v1/{path}/{device}", &["device"])
+            };
+            let topic = read_topic(reader, gateway, default, blanks)?;
+            Some(BrokerFormat::Json { topic, per_tag })
+        }
+    }
+}
+
+fn read_sparkplug(reader: &Reader<'_>) -> Option<BrokerFormat> {
+    let group = required(reader, "group", "group = \"acme.guangxi\"");
+    let host = reader.filled_text("primary_host");
+    for (kind, text) in [(names::Kind::Group, &group), (names::Kind::Host, &host)] {
+        if let Some(text) = text {
+            names::check(reader.log, kind, &text.value, text.place);
+        }
+    }
+    Some(BrokerFormat::Sparkplug {
+        group: group?.value.into_owned(),
+        primary_host: host.map(|host| host.value.into_owned()),
+    })
+}
+
+/// A topic with `{path}` and `{gateway}` filled in; `open` stay open and must
+/// all be there, since without them messages of several tags share a topic.
+fn read_topic(
+    reader: &Reader<'_>,
+    gateway: &GatewayPlan,
+    default: &'static str,
+    open: &[&str],
+) -> Option<String> {
+    let text = if reader.entry("topic").is_some() {
+        reader.filled_text("topic")?
+    } else {
+        Text { value: default.into(), place: reader.place() }
+    };
+    let mut blanks = text.value.split('{').skip(1).map(|rest| rest.split('}').next().unwrap_or(""));
+    let unknown =
+        blanks.find(|blank| !["path", "gateway"].contains(blank) && !open.contains(blank));
+    if let Some(blank) = unknown {
+        let known = ["path", "gateway"].iter().chain(open).map(|blank| format!("{{{blank}}}"));
+        let finding = Finding::new(&texts::TOPIC_BLANK, text.place)
+            .with("blank", format!("{{{blank}}}"))
+            .with("known", known.collect::<Vec<_>>().join(" "));
+        reader.log.report(finding);
+        return None;
+    }
+    if let Some(blank) = open.iter().find(|blank| !text.value.contains(&format!("{{{blank}}}"))) {
+        let finding = Finding::new(&texts::TOPIC_SHARED, text.place);
+        reader.log.report(finding.with("blank", format!("{{{blank}}}")));
+        return None;
+    }
+    let topic = text.value.replace("{path}", &gateway.path).replace("{gateway}", &gateway.id);
+    let illegal = topic.contains(['+', '#', '\0'])
+        || topic.starts_with(['/', '$'])
+        || topic.split('/').any(str::is_empty);
+    if illegal && !gateway.id.is_empty() && !gateway.path.is_empty() {
+        reader
+            .log
+            .report(Finding::new(&texts::TOPIC_ILLEGAL, text.place).with("topic", topic.as_str()));
+        return None;
+    }
+    Some(topic)
+}
+
+/// `{ credential = "…" }` or `{ file = "…" }`; a literal is refused.
+fn read_password(reader: &Reader<'_>, dir: &Path) -> Option<PasswordSource> {
+    let entry = reader.entry("password")?;
+    let table = match &entry.node.value {
+        Value::Table(table) => table,
+        Value::Text(_) => {
+            reader.log.report(Finding::new(&texts::SECRET_IN_FILE, entry.node.place));
+            return None;
+        }
+        _ => {
+            reader.wrong_type("password", &entry.node, phrase::A_SECRET);
+            return None;
+        }
+    };
+    let inner = Reader::new(reader.log, table, phrase::PASSWORD, entry.key_place);
+    inner.only(&["credential", "file"]);
+    match (inner.filled_text("credential"), inner.filled_text("file")) {
+        (Some(name), None) => {
+            // A credential is a file of this name in a directory (systemd.exec, CREDENTIALS_DIRECTORY).
+            if name.value.contains('/') || name.value.starts_with('.') {
+                let finding = Finding::new(&texts::NOT_A_CREDENTIAL, name.place);
+                reader.log.report(finding.with("name", &*name.value));
+                return None;
+            }
+            Some(PasswordSource::Credential(name.value.into_owned()))
+        }
+        (None, Some(file)) => {
+            let path = existing_file(reader.log, dir, &file);
+            check_mode(reader.log, &path, &file);
+            Some(PasswordSource::File(path))
+        }
+        (Some(_), Some(file)) => {
+            reader.log.report(Finding::new(&texts::SECRET_TWICE, file.place));
+            None
+        }
+        (None, None) => {
+            if table.entries.is_empty() {
+                reader.wrong_type("password", &entry.node, phrase::A_SECRET);
+            }
+            None
+        }
+    }
+}
+
+/// A path of the map, relative to its directory; a finding when nothing is there.
+fn existing_file(log: &Log, dir: &Path, text: &Text<'_>) -> PathBuf {
+    let path = dir.join(&*text.value);
+    if !path.is_file() {
+        log.report(Finding::new(&texts::NO_SUCH_FILE, text.place).with("path", &*text.value));
+    }
+    path
+}
+
+#[cfg(unix)]
+fn check_mode(log: &Log, path: &Path, text: &Text<'_>) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let Ok(metadata) = path.metadata() else { return };
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        let finding = Finding::new(&texts::SECRET_FILE_OPEN, text.place);
+        log.report(finding.with("path", &*text.value).with("mode", format!("{mode:04o}")));
+    }
+}
+
+#[cfg(not(unix))]
+fn check_mode(_log: &Log, _path: &Path, _text: &Text<'_>) {}
+
+fn read_grades(reader: &Reader<'_>) -> Option<Vec<Grade>> {
+    let texts = reader.texts("grades")?;
+    if texts.is_empty()
+        && let Some(entry) = reader.entry("grades")
+    {
+        reader
+            .log
+            .report(Finding::new(&texts::NOTHING_ALLOWED, entry.node.place).with("key", "grades"));
+    }
+    Some(
+        texts
+            .iter()
+            .filter_map(|text| reader.one_of("grades", text, &GRADES))
+            .map(|g| g.value)
+            .collect(),
+    )
+}
+
+fn read_globs(reader: &Reader<'_>) -> Option<Globs> {
+    let texts = reader.texts("devices")?;
+    if texts.is_empty()
+        && let Some(entry) = reader.entry("devices")
+    {
+        reader
+            .log
+            .report(Finding::new(&texts::NOTHING_ALLOWED, entry.node.place).with("key", "devices"));
+    }
+    let globs = texts.into_iter().filter(|text| match globset::Glob::new(&text.value) {
+        Ok(_) => true,
+        Err(error) => {
+            let finding = Finding::new(&texts::NOT_A_GLOB, text.place);
+            let reason = error.kind().to_string();
+            reader.log.report(finding.with("value", &*text.value).with("reason", reason));
+            false
+        }
+    });
+    Some(globs.map(|text| (text.value.into_owned(), text.place)).collect())
+}

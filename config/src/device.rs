@@ -1,0 +1,438 @@
+//! A device: its place in the field, merged from profile, device and override, with its tags.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use forehearth_modbus::{Access, RegisterOrder};
+use forehearth_model::Grade;
+
+use crate::broker::GRADES;
+use crate::expr::{Binding, Scope};
+use crate::finding::{Finding, Log};
+use crate::link::{self, Budget, Quirks};
+use crate::nearest::nearest;
+use crate::point::{self, AddressParam};
+use crate::profile::{self, Param, ParamType, Profile, SHARED_KEYS};
+use crate::quantity;
+use crate::reader::{At, Reader, Text};
+use crate::source::Place;
+use crate::tag::{self, MAX_GAP, RATE, Surroundings, TagDraft};
+use crate::texts::{self, phrase};
+use crate::tree::{Node, Table, Value};
+use crate::{names, versions};
+
+/// Keys that only a device has.
+pub(crate) const OWN_KEYS: [&str; 15] = [
+    "name",
+    "profile",
+    "for",
+    "except",
+    "link",
+    "url",
+    "handle",
+    "budget",
+    "timeout",
+    "inflight",
+    "browse",
+    "security",
+    "user",
+    "password",
+    "namespace",
+];
+
+/// Keys of devices behind other drivers.
+const FOREIGN_KEYS: [&str; 7] =
+    ["security", "user", "password", "namespace", "mode", "sampling", "browse"];
+
+/// Keys that make a device what it is; an override can't give them.
+const IDENTITY_KEYS: [&str; 4] = ["name", "profile", "for", "except"];
+
+/// Period of a tag without `rate` anywhere.
+const DEFAULT_RATE: Duration = Duration::from_secs(1);
+
+/// Longest silence of a reading without `max_gap` anywhere (map.md).
+const DEFAULT_MAX_GAP: Duration = Duration::from_secs(60);
+
+/// One `[[device]]` of a file.
+pub(crate) struct DeviceTable<'a> {
+    pub(crate) table: &'a Table,
+    pub(crate) place: Place,
+}
+
+/// `[override."name"]`.
+pub(crate) struct Override<'a> {
+    pub(crate) table: &'a Table,
+    pub(crate) place: Place,
+    pub(crate) used: std::cell::Cell<bool>,
+}
+
+/// A device with everything merged, still with its places.
+pub(crate) struct DeviceDraft {
+    pub(crate) name: Arc<str>,
+    pub(crate) name_place: Place,
+    pub(crate) handle: String,
+    pub(crate) unit: u8,
+    pub(crate) access: Access,
+    pub(crate) reach: Reach,
+    pub(crate) quirks: Quirks,
+    pub(crate) tags: Vec<TagDraft>,
+}
+
+/// How a device is reached.
+pub(crate) enum Reach {
+    /// Over a `[[link]]`.
+    Shared { name: String, place: Place },
+    /// Over a link of its own.
+    Own(Box<link::LinkDraft>),
+}
+
+/// The tables that make a device, from weakest to strongest.
+pub(crate) struct Layers<'a> {
+    pub(crate) tables: Vec<&'a Table>,
+    pub(crate) params: Vec<&'a Param<'a>>,
+}
+
+/// Lays profile chain, device and override over one another.
+pub(crate) fn layers<'a>(
+    device: &DeviceTable<'a>,
+    chain: &[&'a Profile<'a>],
+    over: Option<&Override<'a>>,
+) -> Layers<'a> {
+    let mut tables: Vec<&Table> = chain.iter().map(|profile| profile.root).collect();
+    tables.push(device.table);
+    tables.extend(over.map(|over| over.table));
+    let mut params: Vec<&Param<'_>> = Vec::new();
+    for param in chain.iter().flat_map(|profile| &profile.params) {
+        params.retain(|known| known.name != param.name);
+        params.push(param);
+    }
+    Layers { tables, params }
+}
+
+/// Reports unknown keys of the device's and the override's own tables.
+pub(crate) fn check_keys(
+    log: &Log,
+    device: &DeviceTable<'_>,
+    over: Option<&Override<'_>>,
+    layers: &Layers<'_>,
+) {
+    let params: Vec<&str> = layers.params.iter().map(|param| param.name).collect();
+    let foreign: &[&str] = &["mode", "sampling"];
+    let known = [&OWN_KEYS[..], foreign, &SHARED_KEYS, &link::QUIRKS, &params].concat();
+    Reader::new(log, device.table, phrase::A_DEVICE, device.place).only(&known);
+    if let Some(over) = over {
+        let reader = Reader::new(log, over.table, phrase::AN_OVERRIDE, over.place);
+        for key in IDENTITY_KEYS {
+            if let Some(entry) = over.table.get(key) {
+                log.report(
+                    Finding::new(&texts::OVERRIDES_IDENTITY, entry.key_place).with("key", key),
+                );
+            }
+        }
+        reader.only(&known);
+    }
+}
+
+/// Reads one device in the scope of its `for`.
+pub(crate) fn read(
+    log: &Log,
+    name: &Text<'_>,
+    device: &DeviceTable<'_>,
+    layers: &Layers<'_>,
+    scope: Scope,
+) -> Option<DeviceDraft> {
+    let mut scope = scope;
+    let address_params = {
+        let reader = Reader::layered(log, layers.tables.clone(), phrase::A_DEVICE, name.place);
+        read_params(&reader, &layers.params, &mut scope)
+    };
+    let reader =
+        Reader::layered(log, layers.tables.clone(), phrase::A_DEVICE, name.place).scoped(&scope);
+    read_driver(&reader)?;
+    for key in FOREIGN_KEYS {
+        if let Some(entry) = reader.entry(key) {
+            let finding = Finding::new(&texts::KEY_OF_OTHER_DRIVER, entry.key_place);
+            log.report(finding.with("key", key));
+        }
+    }
+    let (access, read_only) = read_access(&reader, &layers.tables);
+    let rates = read_rates(&reader);
+    let rate = if reader.entry("rate").is_some() { tag::rate_of(&reader, &rates) } else { None };
+    let order = reader.entry("order").and_then(|_| point::order(&reader));
+    let grade = reader.word("grade", &GRADES);
+    let max_gap = reader.duration("max_gap", MAX_GAP.0..=MAX_GAP.1);
+    let every_sample = reader.boolean("every_sample");
+    reader.bilingual("title");
+    let unit = reader.integer("unit", 0..=255);
+    let handle = reader.text("handle").map(|text| text.value.into_owned());
+    let reach = read_reach(&reader, name);
+    let around = Surroundings {
+        scope: &scope,
+        params: &address_params?,
+        rates: &rates,
+        rate: rate.unwrap_or(DEFAULT_RATE),
+        order: order.unwrap_or(RegisterOrder::Abcd),
+        grade: grade.map_or(Grade::General, |grade| grade.value),
+        max_gap: max_gap.map_or(DEFAULT_MAX_GAP, |gap| gap.value),
+        every_sample: every_sample.is_some_and(|every| every.value),
+        read_only,
+    };
+    let tags = read_tags(&reader, device, &around);
+    let (reach, quirks) = reach?;
+    Some(DeviceDraft {
+        name: (&*name.value).into(),
+        name_place: name.place,
+        handle: handle.unwrap_or_default(),
+        unit: unit.map_or(1, |unit| unit.value as u8),
+        access,
+        reach,
+        quirks,
+        tags,
+    })
+}
+
+fn read_driver(reader: &Reader<'_>) -> Option<()> {
+    if reader.entry("driver").is_none() {
+        reader.missing("driver", "driver = \"modbus\"");
+        return None;
+    }
+    let words = [("modbus", true), ("opcua", false), ("sensor", false), ("plugin", false)];
+    let driver = reader.word("driver", &words)?;
+    if !driver.value {
+        let name = reader.text("driver")?;
+        versions::unsupported(reader.log, driver.place, &format!("driver = \"{}\"", name.value));
+        return None;
+    }
+    Some(())
+}
+
+/// Read-only anywhere is read-only; a stronger table can't loosen it, because
+/// nobody looks for that in a device's line.
+fn read_access(reader: &Reader<'_>, tables: &[&Table]) -> (Access, Option<Place>) {
+    let words = [("read-only", Access::ReadOnly), ("read-write", Access::ReadWrite)];
+    let mut read_only = None;
+    for table in tables {
+        let layer = Reader::new(reader.log, table, phrase::A_DEVICE, reader.place());
+        match layer.word("access", &words) {
+            Some(At { value: Access::ReadOnly, place }) => read_only = Some(place),
+            Some(At { value: Access::ReadWrite, place }) => {
+                if let Some(first) = read_only {
+                    let finding = Finding::new(&texts::ACCESS_LOOSENED, place);
+                    reader.log.report(finding.related(first, phrase::READ_ONLY_HERE));
+                }
+            }
+            None => {}
+        }
+    }
+    match read_only {
+        Some(_) => (Access::ReadOnly, read_only),
+        None => (Access::ReadWrite, None),
+    }
+}
+
+/// `[rates]` of all layers by name, the strongest winning.
+fn read_rates<'a>(reader: &Reader<'a>) -> Vec<(&'a str, Duration)> {
+    let mut rates: Vec<(&str, Duration)> = Vec::new();
+    for table in reader.tables("rates") {
+        let inner = Reader::new(reader.log, table, phrase::RATES, reader.place());
+        for entry in &table.entries {
+            if quantity::duration(&entry.key).is_some()
+                || entry.key.starts_with(|c: char| c.is_ascii_digit())
+            {
+                let finding = Finding::new(&texts::NOT_A_RATE_NAME, entry.key_place);
+                reader.log.report(finding.with("name", entry.key.as_str()));
+                continue;
+            }
+            if let Some(rate) = inner.duration(&entry.key, RATE.0..=RATE.1) {
+                rates.retain(|(known, _)| *known != entry.key);
+                rates.push((&entry.key, rate.value));
+            }
+        }
+    }
+    rates
+}
+
+/// What the device gives for the profile's parameters: texts and integers go
+/// into the scope, addresses are returned. `None` when an address is wrong.
+fn read_params(
+    reader: &Reader<'_>,
+    params: &[&Param<'_>],
+    scope: &mut Scope,
+) -> Option<Vec<AddressParam>> {
+    let mut addresses = Some(Vec::new());
+    let outer = scope.clone();
+    for param in params {
+        let entry = reader.entry(param.name);
+        let Some(node) = entry.map(|entry| &entry.node).or(param.default) else {
+            let finding =
+                Finding::new(&texts::PARAM_MISSING, reader.place()).with("name", param.name);
+            reader.log.report(finding.related(param.place, phrase::PARAM_HERE));
+            addresses = None;
+            continue;
+        };
+        let given = given(reader.log, param, node, &outer);
+        match (param.param_type, given) {
+            (ParamType::Address, Some(text)) => match point::address(reader.log, &text, &[]) {
+                Some(address) => {
+                    if let Some(addresses) = &mut addresses {
+                        addresses.push((param.name.to_owned(), address));
+                    }
+                }
+                None => addresses = None,
+            },
+            (ParamType::Integer, Some(text)) => match text.value.trim().parse() {
+                Ok(integer) => scope.bind(param.name, Binding::Integer(integer)),
+                Err(_) => {
+                    let finding = Finding::new(&texts::EXPANDS_WRONG, text.place);
+                    let finding = finding.with("key", param.name).with("value", &*text.value);
+                    reader.log.report(finding.with("expected", phrase::A_WHOLE_NUMBER));
+                }
+            },
+            (ParamType::Text, Some(text)) => {
+                scope.bind(param.name, Binding::Text(text.value.into()));
+            }
+            (ParamType::Address, None) => addresses = None,
+            (_, None) => {}
+        }
+    }
+    addresses
+}
+
+/// The text (or number) that a device gives for a parameter.
+fn given<'a>(log: &Log, param: &Param<'_>, node: &'a Node, scope: &Scope) -> Option<Text<'a>> {
+    let place = node.place;
+    match &node.value {
+        Value::Text(text) => {
+            let value = crate::reader::expand_at(log, text, place, scope)?;
+            Some(At { value, place })
+        }
+        Value::Integer(integer) if param.param_type == ParamType::Integer => {
+            Some(At { value: integer.to_string().into(), place })
+        }
+        other => {
+            let expected = match param.param_type {
+                ParamType::Address => phrase::AN_ADDRESS,
+                ParamType::Integer => phrase::A_WHOLE_NUMBER,
+                ParamType::Text => phrase::A_TEXT,
+            };
+            let finding = Finding::new(&texts::WRONG_TYPE, place).with("key", param.name);
+            log.report(
+                finding.with("expected", expected).with("found", crate::reader::kind_of(other)),
+            );
+            None
+        }
+    }
+}
+
+/// The link a device names, or its own.
+fn read_reach(reader: &Reader<'_>, name: &Text<'_>) -> Option<(Reach, Quirks)> {
+    let budget = Budget::read(reader);
+    match (reader.entry("link"), reader.entry("url")) {
+        (Some(link), Some(url)) => {
+            let finding = Finding::new(&texts::LINK_AND_URL, url.key_place);
+            reader.log.report(finding.related(link.key_place, phrase::LINK_HERE));
+            None
+        }
+        (None, None) => {
+            let finding = Finding::new(&texts::NO_LINK, reader.place());
+            reader.log.report(finding.with("name", &*name.value));
+            None
+        }
+        (Some(_), None) => {
+            for key in ["timeout", "inflight"] {
+                if let Some(entry) = reader.entry(key) {
+                    let finding = Finding::new(&texts::KEY_OF_LINK, entry.key_place);
+                    reader.log.report(finding.with("key", key));
+                }
+            }
+            if let Some(budget) = &budget {
+                budget.refuse_on_shared(reader.log);
+            }
+            let quirks = Quirks::read(reader);
+            let link = reader.filled_text("link")?;
+            Some((Reach::Shared { name: link.value.into_owned(), place: link.place }, quirks))
+        }
+        (None, Some(_)) => {
+            let own_name = name.value.clone().into_owned();
+            let mut draft = link::read(reader, own_name, name.place, false)?;
+            if let Some(budget) = &budget {
+                budget.apply(&mut draft.plan);
+            }
+            Some((Reach::Own(Box::new(draft)), Quirks::default()))
+        }
+    }
+}
+
+fn read_tags(
+    reader: &Reader<'_>,
+    device: &DeviceTable<'_>,
+    around: &Surroundings<'_>,
+) -> Vec<TagDraft> {
+    let tables = reader.tables("tags");
+    let merged = merge_tags(reader, &tables);
+    if merged.is_empty()
+        && reader.entry("tags").is_none_or(|entry| matches!(entry.node.value, Value::Table(_)))
+    {
+        let finding = Finding::new(&texts::NO_TAGS, device.place);
+        reader.log.report(finding);
+    }
+    let read = |(name, place, layers)| tag::read(reader.log, name, place, layers, around);
+    merged.into_iter().filter_map(read).collect()
+}
+
+/// A tag's name, where it is first written, and its tables from weakest to strongest.
+pub(crate) type MergedTag<'a> = (&'a str, Place, Vec<&'a Table>);
+
+/// Tags in the order they are first written.
+pub(crate) fn merge_tags<'a>(reader: &Reader<'a>, tables: &[&'a Table]) -> Vec<MergedTag<'a>> {
+    let mut merged: Vec<MergedTag<'_>> = Vec::new();
+    let mut positions: HashMap<&str, usize> = HashMap::new();
+    for table in tables {
+        for entry in &table.entries {
+            let Value::Table(tag) = &entry.node.value else {
+                reader.wrong_type(&entry.key, &entry.node, phrase::A_TAG_TABLE);
+                continue;
+            };
+            match positions.get(entry.key.as_str()) {
+                Some(position) => merged[*position].2.push(tag),
+                None => {
+                    positions.insert(&entry.key, merged.len());
+                    merged.push((&entry.key, entry.key_place, vec![tag]));
+                }
+            }
+        }
+    }
+    merged
+}
+
+/// The profile chain of a device; empty without one, `None` when it is wrong.
+pub(crate) fn profile_chain<'p, 'a>(
+    reader: &Reader<'_>,
+    profiles: &'p profile::Profiles<'a>,
+) -> Option<Vec<&'p Profile<'a>>> {
+    if reader.entry("profile").is_none() {
+        return Some(Vec::new());
+    }
+    let name = reader.filled_text("profile")?;
+    profile::chain(reader.log, profiles, &name.value, name.place)
+}
+
+/// A legal device name, expanded.
+pub(crate) fn read_name<'a>(reader: &Reader<'a>) -> Option<Text<'a>> {
+    if reader.entry("name").is_none() {
+        reader.missing("name", "name = \"cell-001\"");
+        return None;
+    }
+    let name = reader.filled_text("name")?;
+    names::check(reader.log, names::Kind::Device, &name.value, name.place).then_some(name)
+}
+
+/// A link name that no `[[link]]` has.
+pub(crate) fn unknown_link(log: &Log, name: &str, place: Place, known: &[&str]) {
+    let finding = Finding::new(&texts::UNKNOWN_LINK, place).with("name", name);
+    log.report(match nearest(name, known) {
+        Some(near) => finding.with("near", near).help(phrase::DID_YOU_MEAN),
+        None => finding,
+    });
+}

@@ -1,0 +1,391 @@
+//! From a directory to a plan, or to everything that is wrong with it.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use forehearth_model::{Catalogue, DeviceEntry, DeviceId, LinkId, TagEntry, TagId};
+
+use crate::collisions;
+use crate::device::{self, DeviceDraft, DeviceTable, Layers, Override, Reach};
+use crate::each::{self, Except};
+use crate::files::{self, Document, Files};
+use crate::finding::{Finding, Findings, Log};
+use crate::gateway::{self, GatewayFile};
+use crate::link::{self, LinkDraft};
+use crate::names;
+use crate::overlap;
+use crate::plan::{DevicePlan, GroupPlan, Plan, TagPlan};
+use crate::profile::{self, Profiles};
+use crate::reader::Reader;
+use crate::source::{Place, Sources};
+use crate::tag::TagDraft;
+use crate::texts::{self, phrase};
+use crate::tree::Value;
+use crate::{outage, traffic};
+
+/// Most tags of a map. Chosen: four times what one box is built for (50,000).
+const MOST_TAGS: usize = 200_000;
+
+/// What a directory holds.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The plan; `None` when there is an error.
+    pub plan: Option<Plan>,
+    /// Everything that was found, warnings included.
+    pub report: Findings,
+    pub(crate) files: Files,
+}
+
+/// Reads a directory: `gateway.toml`, `profiles/*.toml`, `devices/*.toml`.
+/// Never fails: what is wrong is in the report, all of it in one run.
+#[must_use]
+pub fn load(dir: &Path) -> Loaded {
+    let log = Log::default();
+    let mut sources = Sources::default();
+    let files = files::read(&log, &mut sources, dir);
+    let plan = build(&log, &files);
+    let plan = if log.errors() == 0 { plan } else { None };
+    Loaded { plan, report: log.into_findings(Arc::new(sources)), files }
+}
+
+/// Everything of the field side while it is put together.
+#[derive(Default)]
+pub(crate) struct Field {
+    pub(crate) links: Vec<LinkDraft>,
+    pub(crate) devices: Vec<DevicePlan>,
+    pub(crate) tags: Vec<TagPlan>,
+    pub(crate) entries: Vec<DeviceEntry>,
+    pub(crate) tag_entries: Vec<TagEntry>,
+    /// Where the period of each link's groups stands, parallel to `groups`.
+    pub(crate) rate_places: Vec<Vec<Place>>,
+    link_names: HashMap<String, usize>,
+    device_names: HashMap<Arc<str>, Place>,
+}
+
+fn build(log: &Log, files: &Files) -> Option<Plan> {
+    let gateway = gateway::read(log, &files.gateway.root, files.gateway.top, &files.dir);
+    let profiles = read_profiles(log, files);
+    let mut field = Field::default();
+    let overrides = read_overrides(log, files);
+    read_links(log, files, &mut field);
+    read_devices(log, files, &profiles, &overrides, &mut field);
+    log.set_device(None);
+    check_unused(log, files, &field, &overrides);
+    collisions::check_endpoints(log, &field.links);
+    collisions::check_case(log, &field.entries, &field.device_names);
+    traffic::check(log, &field);
+    check_globs(log, &gateway, &field);
+    outage::check(log, &gateway, &field);
+    let GatewayFile { gateway, buffer, brokers, status, .. } = gateway;
+    let catalogue = Catalogue {
+        gateway: gateway.id.clone(),
+        path: gateway.path.clone(),
+        devices: field.entries,
+        tags: field.tag_entries,
+    };
+    let links = field.links.into_iter().map(|link| link.plan).collect();
+    let (devices, tags) = (field.devices, field.tags);
+    Some(Plan { gateway, buffer, brokers, status, links, devices, tags, catalogue })
+}
+
+pub(crate) fn read_profiles<'a>(log: &'a Log, files: &'a Files) -> Profiles<'a> {
+    let mut profiles = Profiles::new();
+    for (name, document) in &files.builtins {
+        profile::read(log, &mut profiles, &document.root, document.top, Some(name));
+    }
+    for document in &files.profiles {
+        profile::read(log, &mut profiles, &document.root, document.top, None);
+    }
+    profiles
+}
+
+pub(crate) fn read_overrides<'a>(log: &'a Log, files: &'a Files) -> HashMap<&'a str, Override<'a>> {
+    let mut overrides: HashMap<&str, Override<'_>> = HashMap::new();
+    for document in &files.devices {
+        let reader = Reader::new(log, &document.root, phrase::DEVICE_FILE, document.top);
+        let Some(table) = reader.table("override") else { continue };
+        for entry in &table.value.entries {
+            let Value::Table(inner) = &entry.node.value else {
+                reader.wrong_type(&entry.key, &entry.node, phrase::A_TABLE);
+                continue;
+            };
+            if let Some(first) = overrides.get(entry.key.as_str()) {
+                let finding = Finding::new(&texts::DUPLICATE_OVERRIDE, entry.key_place);
+                let finding = finding.with("name", entry.key.as_str());
+                log.report(finding.related(first.place, phrase::FIRST_HERE));
+                continue;
+            }
+            let over = Override { table: inner, place: entry.key_place, used: Cell::new(false) };
+            overrides.insert(&entry.key, over);
+        }
+    }
+    overrides
+}
+
+fn read_links(log: &Log, files: &Files, field: &mut Field) {
+    for document in &files.devices {
+        let root = Reader::new(log, &document.root, phrase::DEVICE_FILE, document.top);
+        for table in root.list_of_tables("link") {
+            let reader = Reader::new(log, table.value, phrase::A_LINK, table.place);
+            reader.only(&[&link::KEYS[..], &link::QUIRKS].concat());
+            for (key, example) in
+                [("name", "name = \"plc-1\""), ("url", "url = \"tcp://10.0.0.5:502\"")]
+            {
+                if reader.entry(key).is_none() {
+                    reader.missing(key, example);
+                }
+            }
+            let mut except = Except::read(&reader);
+            for scope in each::scopes(&reader, &files.sheets) {
+                let reader =
+                    Reader::new(log, table.value, phrase::A_LINK, table.place).scoped(&scope);
+                let Some(name) = reader.filled_text("name") else { break };
+                if except.leaves_out(&scope, &name.value) {
+                    continue;
+                }
+                names::check(log, names::Kind::Link, &name.value, name.place);
+                let name_text = name.value.into_owned();
+                let Some(draft) = link::read(&reader, name_text, name.place, true) else {
+                    continue;
+                };
+                add_link(log, field, draft);
+            }
+            except.finish(&reader);
+        }
+    }
+}
+
+fn add_link(log: &Log, field: &mut Field, draft: LinkDraft) -> Option<usize> {
+    let position = field.links.len();
+    if let Some(first) = field.link_names.get(&draft.plan.name) {
+        let finding = Finding::new(&texts::DUPLICATE_LINK, draft.name_place)
+            .with("name", draft.plan.name.as_str())
+            .related(field.links[*first].name_place, phrase::FIRST_HERE);
+        log.report(finding);
+        return None;
+    }
+    field.link_names.insert(draft.plan.name.clone(), position);
+    field.links.push(draft);
+    field.rate_places.push(Vec::new());
+    Some(position)
+}
+
+fn read_devices<'a>(
+    log: &'a Log,
+    files: &'a Files,
+    profiles: &Profiles<'a>,
+    overrides: &HashMap<&'a str, Override<'a>>,
+    field: &mut Field,
+) {
+    for document in &files.devices {
+        check_device_file(log, document);
+        let root = Reader::new(log, &document.root, phrase::DEVICE_FILE, document.top);
+        for table in root.list_of_tables("device") {
+            let device = DeviceTable { table: table.value, place: table.place };
+            expand_device(log, files, &device, profiles, overrides, field);
+            log.set_device(None);
+        }
+    }
+}
+
+fn check_device_file(log: &Log, document: &Document) {
+    let reader = Reader::new(log, &document.root, phrase::DEVICE_FILE, document.top);
+    files::check_schema(&reader);
+    if let Some(entry) = document.root.get("test") {
+        crate::versions::unsupported(log, entry.key_place, "test");
+    }
+    reader.only(&["schema", "link", "device", "override", "test"]);
+}
+
+fn expand_device<'a>(
+    log: &'a Log,
+    files: &'a Files,
+    table: &DeviceTable<'a>,
+    profiles: &Profiles<'a>,
+    overrides: &HashMap<&'a str, Override<'a>>,
+    field: &mut Field,
+) {
+    let own = Reader::new(log, table.table, phrase::A_DEVICE, table.place);
+    let chain = device::profile_chain(&own, profiles);
+    let mut except = Except::read(&own);
+    let has_for = own.entry("for").is_some();
+    for scope in each::scopes(&own, &files.sheets) {
+        let own = Reader::new(log, table.table, phrase::A_DEVICE, table.place).scoped(&scope);
+        let Some(name) = device::read_name(&own) else { break };
+        if except.leaves_out(&scope, &name.value) {
+            continue;
+        }
+        if has_for {
+            log.set_device(Some((&*name.value).into()));
+        }
+        let over = overrides.get(&*name.value);
+        if let Some(over) = over {
+            over.used.set(true);
+        }
+        let Some(chain) = &chain else { continue };
+        let layers: Layers<'_> = device::layers(table, chain, over);
+        device::check_keys(log, table, over, &layers);
+        if let Some(draft) = device::read(log, &name, table, &layers, scope.clone()) {
+            add_device(log, field, draft);
+        }
+        if field.tags.len() > MOST_TAGS {
+            log.report(Finding::new(&texts::TOO_MANY_TAGS, table.place).with("most", MOST_TAGS));
+            break;
+        }
+    }
+    if chain.is_some() {
+        except.finish(&own);
+    }
+}
+
+fn add_device(log: &Log, field: &mut Field, draft: DeviceDraft) {
+    if let Some(first) = field.device_names.get(&draft.name) {
+        let finding = Finding::new(&texts::DUPLICATE_DEVICE, draft.name_place)
+            .with("name", &*draft.name)
+            .related(*first, phrase::FIRST_HERE);
+        log.report(finding);
+        return;
+    }
+    field.device_names.insert(draft.name.clone(), draft.name_place);
+    overlap::check(log, &draft.tags);
+    collisions::check_tag_names(log, &draft.tags);
+    let link = match draft.reach {
+        Reach::Own(link) => add_link(log, field, *link),
+        Reach::Shared { name, place } => {
+            let position = field.link_names.get(&name).copied();
+            let position = position.filter(|position| field.links[*position].shared);
+            if position.is_none() {
+                let known: Vec<&str> =
+                    field.links.iter().filter(|l| l.shared).map(|l| l.plan.name.as_str()).collect();
+                device::unknown_link(log, &name, place, &known);
+            }
+            position
+        }
+    };
+    let Some(link) = link else { return };
+    field.links[link].used = true;
+    draft.quirks.apply(&mut field.links[link].plan);
+    check_widths(log, &draft.tags, &field.links[link].plan);
+    let device = DeviceId(field.devices.len() as u32);
+    let groups = group_tags(field, device, &draft.tags);
+    for (period, place, tags) in groups {
+        field.links[link].plan.groups.push(GroupPlan { device, period, tags });
+        field.rate_places[link].push(place);
+    }
+    field.devices.push(DevicePlan {
+        link: LinkId(link as u32),
+        unit: draft.unit,
+        access: draft.access,
+    });
+    field.entries.push(DeviceEntry { name: draft.name.to_string(), handle: draft.handle });
+}
+
+/// A value is never split, so it must fit one request of its link.
+fn check_widths(log: &Log, tags: &[TagDraft], link: &crate::plan::LinkPlan) {
+    for tag in tags {
+        let width = tag.points.first().map_or(0, forehearth_modbus::Point::width);
+        if width > link.max_words && !tag.points[0].address.table.is_bits() {
+            let finding = Finding::new(&texts::VALUE_TOO_WIDE, tag.at_place)
+                .with("tag", tag.name.as_str())
+                .with("count", width)
+                .with("link", link.name.as_str())
+                .with("most", link.max_words);
+            log.report(finding);
+        }
+    }
+}
+
+type Group = (std::time::Duration, Place, Vec<TagId>);
+
+/// Adds the tags of a device and groups them by period, in map order.
+fn group_tags(field: &mut Field, device: DeviceId, tags: &[TagDraft]) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    for tag in tags {
+        let position = groups.iter().position(|(period, ..)| *period == tag.period);
+        let position = position.unwrap_or_else(|| {
+            groups.push((tag.period, tag.rate_place, Vec::new()));
+            groups.len() - 1
+        });
+        for (element, point) in tag.points.iter().enumerate() {
+            groups[position].2.push(TagId(field.tags.len() as u32));
+            field.tags.push(TagPlan { point: *point, report: tag.report });
+            let name =
+                if tag.is_array { format!("{}[{element}]", tag.name) } else { tag.name.clone() };
+            field.tag_entries.push(TagEntry {
+                device,
+                name,
+                data_type: point.data_type,
+                scaling: tag.scaling,
+                unit: tag.unit.clone(),
+                unit_code: tag.unit_code.to_owned(),
+                valid: tag.valid,
+                kind: tag.kind,
+                lane: tag.lane,
+                grade: tag.grade,
+                plant_tag: tag.plant_tag.clone(),
+                label: tag.label.clone(),
+            });
+        }
+    }
+    groups
+}
+
+fn check_unused(log: &Log, files: &Files, field: &Field, overrides: &HashMap<&str, Override<'_>>) {
+    let names: Vec<&str> = field.entries.iter().map(|entry| entry.name.as_str()).collect();
+    for (name, over) in overrides.iter().filter(|(_, over)| !over.used.get()) {
+        let finding = Finding::new(&texts::OVERRIDES_NOTHING, over.place).with("name", *name);
+        log.report(match crate::nearest::nearest(name, &names) {
+            Some(near) => finding.with("near", near).help(phrase::DID_YOU_MEAN),
+            None => finding,
+        });
+    }
+    // With errors around, what seems unused may only be misread.
+    if log.errors() > 0 {
+        return;
+    }
+    if field.entries.is_empty() {
+        log.report(Finding::new(&texts::NO_DEVICES, files.gateway.top));
+    }
+    for link in field.links.iter().filter(|link| !link.used) {
+        let finding = Finding::new(&texts::LINK_UNUSED, link.name_place);
+        log.report(finding.with("name", link.plan.name.as_str()));
+    }
+    check_unused_profiles(log, files);
+}
+
+fn check_unused_profiles(log: &Log, files: &Files) {
+    let text = |table: &crate::tree::Table, key: &str| match &table.get(key)?.node.value {
+        Value::Text(text) => Some(text.clone()),
+        _ => None,
+    };
+    let mut used: Vec<String> = Vec::new();
+    for document in &files.devices {
+        used.extend(
+            files::tables(&document.root, "device").filter_map(|table| text(table, "profile")),
+        );
+    }
+    used.extend(files.profiles.iter().filter_map(|document| text(&document.root, "extends")));
+    for document in &files.profiles {
+        let Some(entry) = document.root.get("profile") else { continue };
+        if text(&document.root, "profile").is_some_and(|name| !used.contains(&name)) {
+            log.report(Finding::new(&texts::PROFILE_UNUSED, entry.node.place));
+        }
+    }
+}
+
+/// A glob of a broker that no device matches is a typing mistake.
+fn check_globs(log: &Log, gateway: &GatewayFile, field: &Field) {
+    for (glob, place) in gateway.globs.iter().flatten() {
+        let Ok(matcher) = globset::Glob::new(glob) else { continue };
+        let matcher = matcher.compile_matcher();
+        if !field.entries.is_empty()
+            && !field.entries.iter().any(|entry| matcher.is_match(&entry.name))
+        {
+            log.report(
+                Finding::new(&texts::GLOB_MATCHES_NOTHING, *place).with("value", glob.as_str()),
+            );
+        }
+    }
+}

@@ -1,0 +1,367 @@
+//! A tag of the map: where it is read, what its number means and when it is reported.
+
+use std::time::Duration;
+
+use forehearth_modbus::{Point, RegisterOrder, Table};
+use forehearth_model::{DataType, Grade, Lane, Scaling, TagKind};
+
+use crate::broker::GRADES;
+use crate::expr::Scope;
+use crate::finding::{Finding, Log};
+use crate::limits;
+use crate::plan::{Deadband, Report};
+use crate::point::{self, AddressParam, is_number};
+use crate::quantity;
+use crate::reader::{At, Reader};
+use crate::scaling;
+use crate::source::Place;
+use crate::texts::{self, phrase};
+use crate::tree::{Table as TomlTable, Value};
+use crate::{names, units, versions};
+
+/// Every key of a tag.
+pub(crate) const KEYS: [&str; 29] = [
+    "at",
+    "type",
+    "order",
+    "unit",
+    "scale",
+    "offset",
+    "raw",
+    "eng",
+    "clamp",
+    "valid",
+    "kind",
+    "enum",
+    "limits",
+    "deadband",
+    "max_gap",
+    "every_sample",
+    "rate",
+    "lane",
+    "grade",
+    "tag",
+    "label",
+    "write",
+    "overlap",
+    "codec",
+    "window",
+    "swing",
+    "std",
+    "node",
+    "path",
+];
+
+/// Keys of other drivers and of later versions.
+const UNSUPPORTED: [&str; 6] = ["codec", "window", "swing", "std", "node", "path"];
+
+/// `rate`: a scan takes some milliseconds at best; above a day nobody polls (chosen).
+pub(crate) const RATE: (Duration, Duration) =
+    (Duration::from_millis(10), Duration::from_secs(86_400));
+
+/// `max_gap`: as `rate`, up to a week.
+pub(crate) const MAX_GAP: (Duration, Duration) =
+    (Duration::from_millis(10), Duration::from_secs(7 * 86_400));
+
+/// What a device says for all of its tags.
+pub(crate) struct Surroundings<'a> {
+    pub(crate) scope: &'a Scope,
+    pub(crate) params: &'a [AddressParam],
+    /// `[rates]` by name.
+    pub(crate) rates: &'a [(&'a str, Duration)],
+    pub(crate) rate: Duration,
+    pub(crate) order: RegisterOrder,
+    pub(crate) grade: Grade,
+    pub(crate) max_gap: Duration,
+    pub(crate) every_sample: bool,
+    /// Where `access = "read-only"` stands, if it does.
+    pub(crate) read_only: Option<Place>,
+}
+
+/// A tag as the map has it; an array is one draft with several points.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct TagDraft {
+    pub(crate) name: String,
+    pub(crate) name_place: Place,
+    pub(crate) at_place: Place,
+    pub(crate) points: Vec<Point>,
+    pub(crate) is_array: bool,
+    /// `overlap = true`: read twice on purpose.
+    pub(crate) may_overlap: bool,
+    pub(crate) period: Duration,
+    /// Where the period stands, for findings about it.
+    pub(crate) rate_place: Place,
+    pub(crate) scaling: Scaling,
+    pub(crate) unit: String,
+    pub(crate) unit_code: &'static str,
+    pub(crate) valid: Option<(f64, f64)>,
+    pub(crate) kind: TagKind,
+    pub(crate) lane: Lane,
+    pub(crate) grade: Grade,
+    pub(crate) plant_tag: String,
+    pub(crate) label: [String; 2],
+    pub(crate) report: Report,
+}
+
+/// Reads one tag from its tables, weakest first. What is wrong is in the log.
+pub(crate) fn read(
+    log: &Log,
+    name: &str,
+    name_place: Place,
+    layers: Vec<&TomlTable>,
+    around: &Surroundings<'_>,
+) -> Option<TagDraft> {
+    let reader = Reader::layered(log, layers, phrase::A_TAG, name_place).scoped(around.scope);
+    reader.only(&KEYS);
+    names::check(log, names::Kind::Tag, name, name_place);
+    for key in UNSUPPORTED {
+        if let Some(entry) = reader.entry(key) {
+            versions::unsupported(log, entry.key_place, key);
+        }
+    }
+    let at = if reader.entry("at").is_none() {
+        reader.missing("at", "at = \"40001\"");
+        None
+    } else {
+        reader.filled_text("at")
+    };
+    let address = at.as_ref().and_then(|at| point::address(log, at, around.params));
+    let shape = point::shape(&reader);
+    let order =
+        if reader.entry("order").is_some() { point::order(&reader) } else { Some(around.order) };
+    let data_type = shape.map(|shape| shape.of.data_type);
+    check_order(&reader, data_type);
+
+    let scaling = scaling::read(&reader, data_type);
+    let valid = limits::valid(&reader, data_type, scaling.as_ref().map(|s| &s.scaling));
+    let limits = limits::read(&reader, data_type, valid);
+    let span = valid.map(|valid| valid.value).or(scaling.as_ref().and_then(|s| s.sheet));
+    let deadband = read_deadband(&reader, data_type, span);
+    if let (Some(deadband), Some(limits)) = (&deadband, &limits) {
+        limits::check_deadband(log, deadband, limits);
+    }
+    check_enum(&reader, data_type);
+    check_write(&reader, around, address.map(|address| address.table), valid);
+
+    let (period, rate_place) = read_rate(&reader, around, name_place)?;
+    let unit = reader.filled_text("unit");
+    let unit_code = unit.as_ref().map_or("", |unit| units::check(log, &unit.value, unit.place));
+    let kind = reader
+        .word("kind", &[("gauge", TagKind::Gauge), ("counter", TagKind::Counter)])
+        .map_or(TagKind::Gauge, |kind| kind.value);
+    if let (TagKind::Counter, Some(false), Some(entry)) =
+        (kind, data_type.map(is_number), reader.entry("kind"))
+    {
+        report_type(
+            &reader,
+            &texts::NOT_FOR_TYPE,
+            entry.node.place,
+            "kind = \"counter\"",
+            data_type,
+        );
+    }
+    let lane = reader.word("lane", &[("live", Lane::Live), ("alarm", Lane::Alarm)]);
+    let grade = reader.word("grade", &GRADES);
+    let plant_tag = reader.text("tag").map(|text| text.value.into_owned());
+    let label = reader.bilingual("label").unwrap_or_default();
+    let max_gap = reader.duration("max_gap", MAX_GAP.0..=MAX_GAP.1);
+    let every_sample = reader.boolean("every_sample");
+    if let (Some(At { value: true, .. }), Some(entry)) = (every_sample, reader.entry("deadband")) {
+        log.report(Finding::new(&texts::DEADBAND_UNUSED, entry.node.place));
+    }
+    let may_overlap = reader.boolean("overlap").is_some_and(|overlap| overlap.value);
+
+    let at = at?;
+    let shape = shape?;
+    let points = point::points(log, &at, address?, shape, order?)?;
+    Some(TagDraft {
+        name: name.to_owned(),
+        name_place,
+        at_place: at.place,
+        points,
+        is_array: shape.count.is_some(),
+        may_overlap,
+        period,
+        rate_place,
+        scaling: scaling?.scaling,
+        unit: unit.map(|unit| unit.value.into_owned()).unwrap_or_default(),
+        unit_code,
+        valid: valid.map(|valid| valid.value),
+        kind,
+        lane: lane.map_or(Lane::Live, |lane| lane.value),
+        grade: grade.map_or(around.grade, |grade| grade.value),
+        plant_tag: plant_tag.unwrap_or_default(),
+        label,
+        report: Report {
+            deadband: deadband.map_or(Deadband::None, |deadband| deadband.value),
+            max_gap: max_gap.map_or(around.max_gap, |gap| gap.value),
+            every_sample: every_sample.map_or(around.every_sample, |every| every.value),
+        },
+    })
+}
+
+/// `tag` says "not for this type": one text for all keys that need a number.
+pub(crate) fn report_type(
+    reader: &Reader<'_>,
+    code: &'static crate::texts::CodeText,
+    place: Place,
+    key: &str,
+    data_type: Option<DataType>,
+) {
+    let name = data_type.map_or("", DataType::name);
+    reader.log.report(Finding::new(code, place).with("key", key).with("type", name));
+}
+
+/// An order on a tag that has only one byte or bit says a misunderstanding.
+fn check_order(reader: &Reader<'_>, data_type: Option<DataType>) {
+    if let (Some(DataType::Bool), Some(entry)) = (data_type, reader.entry("order")) {
+        report_type(reader, &texts::NOT_FOR_TYPE, entry.node.place, "order", data_type);
+    }
+}
+
+/// The scan period: a name of `[rates]` or a duration.
+fn read_rate(
+    reader: &Reader<'_>,
+    around: &Surroundings<'_>,
+    name_place: Place,
+) -> Option<(Duration, Place)> {
+    let Some(entry) = reader.entry("rate") else { return Some((around.rate, name_place)) };
+    Some((rate_of(reader, around.rates)?, entry.node.place))
+}
+
+/// `rate` of a tag or a device.
+pub(crate) fn rate_of(reader: &Reader<'_>, rates: &[(&str, Duration)]) -> Option<Duration> {
+    let entry = reader.entry("rate")?;
+    let Value::Text(text) = &entry.node.value else {
+        return reader.duration("rate", RATE.0..=RATE.1).map(|rate| rate.value);
+    };
+    if let Some((_, rate)) = rates.iter().find(|(name, _)| name == text) {
+        return Some(*rate);
+    }
+    if quantity::duration(text).is_none() && !text.starts_with(|c: char| c.is_ascii_digit()) {
+        let known: Vec<&str> = rates.iter().map(|(name, _)| *name).collect();
+        let finding =
+            Finding::new(&texts::UNKNOWN_RATE, entry.node.place).with("value", text.as_str());
+        reader.log.report(match crate::nearest::nearest(text, &known) {
+            Some(near) => finding.with("near", near).help(phrase::DID_YOU_MEAN),
+            None if known.is_empty() => finding,
+            None => finding.with("known", known.join(", ")).help(phrase::RATES_ARE),
+        });
+        return None;
+    }
+    reader.duration("rate", RATE.0..=RATE.1).map(|rate| rate.value)
+}
+
+/// An absolute deadband, or a percentage of the span.
+fn read_deadband(
+    reader: &Reader<'_>,
+    data_type: Option<DataType>,
+    span: Option<(f64, f64)>,
+) -> Option<At<Deadband>> {
+    let entry = reader.entry("deadband")?;
+    let place = entry.node.place;
+    if data_type.is_some_and(|data_type| !is_number(data_type)) {
+        report_type(reader, &texts::NOT_FOR_TYPE, place, "deadband", data_type);
+        return None;
+    }
+    let absolute = match &entry.node.value {
+        Value::Text(text) if text.trim_end().ends_with('%') => {
+            let Some(fraction) = quantity::percent(text.trim()).filter(|f| *f <= 1.0) else {
+                let finding = Finding::new(&texts::NOT_A_PERCENTAGE, place);
+                reader.log.report(finding.with("value", text.as_str()));
+                return None;
+            };
+            let Some((low, high)) = span else {
+                reader.log.report(Finding::new(&texts::PERCENT_WITHOUT_SPAN, place));
+                return None;
+            };
+            fraction * (high - low).abs()
+        }
+        _ => reader.number("deadband")?.value,
+    };
+    if absolute < 0.0 {
+        reader.log.report(Finding::new(&texts::NEGATIVE_DEADBAND, place).with("value", absolute));
+        return None;
+    }
+    let value = if absolute > 0.0 { Deadband::Absolute(absolute) } else { Deadband::None };
+    Some(At { value, place })
+}
+
+/// `enum = { 0 = "stopped", … }`: numbers that the type can hold, texts.
+fn check_enum(reader: &Reader<'_>, data_type: Option<DataType>) {
+    let Some(table) = reader.table("enum") else { return };
+    if let Some(DataType::Real | DataType::Lreal | DataType::String) = data_type
+        && let Some(entry) = reader.entry("enum")
+    {
+        report_type(reader, &texts::NOT_FOR_TYPE, entry.key_place, "enum", data_type);
+        return;
+    }
+    let range = data_type.and_then(limits::integer_range);
+    for entry in &table.value.entries {
+        let number = entry.key.parse::<i64>();
+        let fits = |number: i64| {
+            range.is_none_or(|(low, high)| low <= number as f64 && number as f64 <= high)
+        };
+        match number {
+            Ok(number) if fits(number) => {}
+            _ => {
+                let finding = Finding::new(&texts::ENUM_KEY, entry.key_place)
+                    .with("value", entry.key.as_str())
+                    .with("type", data_type.map_or("", DataType::name));
+                reader.log.report(finding);
+            }
+        }
+        match &entry.node.value {
+            Value::Text(_) => {}
+            _ => reader.wrong_type(&entry.key, &entry.node, phrase::A_TEXT),
+        }
+    }
+    versions::no_effect(reader.log, table.place, "enum");
+}
+
+/// `write = { min, max, max_step, every }`: checked, and refused where no
+/// write path exists.
+fn check_write(
+    reader: &Reader<'_>,
+    around: &Surroundings<'_>,
+    table: Option<Table>,
+    valid: Option<At<(f64, f64)>>,
+) {
+    let Some(write) = reader.table("write") else { return };
+    let place = reader.entry("write").map_or(write.place, |entry| entry.node.place);
+    let inner = Reader::new(reader.log, write.value, phrase::WRITE, write.place);
+    let inner = inner.scoped(around.scope);
+    inner.only(&["min", "max", "max_step", "every"]);
+    let (min, max) = (inner.number("min"), inner.number("max"));
+    if let (Some(min), Some(max)) = (min, max)
+        && min.value > max.value
+    {
+        let finding = Finding::new(&texts::WRITE_BOUNDS, min.place);
+        reader.log.report(finding.with("min", min.value).with("max", max.value));
+    }
+    for bound in [min, max].into_iter().flatten() {
+        if let Some(valid) = valid
+            && !(valid.value.0..=valid.value.1).contains(&bound.value)
+        {
+            let finding = Finding::new(&texts::WRITE_OUTSIDE_VALID, bound.place)
+                .with("value", bound.value)
+                .related(valid.place, phrase::VALID_HERE);
+            reader.log.report(finding);
+        }
+    }
+    if let Some(step) = inner.number("max_step")
+        && step.value <= 0.0
+    {
+        reader.log.report(Finding::new(&texts::NOT_POSITIVE, step.place).with("key", "max_step"));
+    }
+    inner.duration("every", RATE.0..=MAX_GAP.1);
+    if let Some(read_only) = around.read_only {
+        let finding = Finding::new(&texts::WRITE_ON_READ_ONLY, place);
+        reader.log.report(finding.related(read_only, phrase::READ_ONLY_HERE));
+    } else if let Some(table @ (Table::DiscreteInputs | Table::InputRegisters)) = table {
+        let finding = Finding::new(&texts::WRITE_TO_INPUT, place);
+        reader.log.report(finding.with("table", table.prefix()));
+    } else {
+        versions::no_effect(reader.log, place, "write");
+    }
+}

@@ -1,0 +1,154 @@
+//! Every shipped example loads without a finding, and means what its comments say.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use forehearth_config::{Deadband, Lang, Loaded, Plan, Transport, load, render, show};
+use forehearth_modbus::Access;
+use forehearth_model::{DataType, Grade, Lane, TagKind};
+
+fn example(name: &str) -> Loaded {
+    load(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples").join(name))
+}
+
+fn plan(name: &str) -> Plan {
+    let loaded = example(name);
+    let text = render(&loaded.report, Lang::En, false);
+    assert!(loaded.report.is_empty(), "{name}:\n{text}");
+    loaded.plan.unwrap()
+}
+
+#[test]
+fn every_example_loads_without_a_finding() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            plan(entry.file_name().to_str().unwrap());
+            count += 1;
+        }
+    }
+    assert!(count >= 3);
+}
+
+#[test]
+fn twenty_lines_are_two_hundred_and_ninety_eight_cells() {
+    let plan = plan("potline");
+    assert_eq!(plan.devices.len(), 298);
+    assert_eq!(plan.links.len(), 10);
+    assert_eq!(plan.tags.len(), 298 * (7 + 24 + 2));
+    let names: Vec<&str> = plan.catalogue.devices.iter().map(|d| d.name.as_str()).collect();
+    assert_eq!((names[0], names[297]), ("cell-001", "cell-300"));
+    assert!(!names.contains(&"cell-117") && !names.contains(&"cell-204"));
+    let cell = names.iter().position(|name| *name == "cell-031").unwrap();
+    assert_eq!(plan.links[plan.devices[cell].link.index()].name, "pc-02");
+    assert_eq!(plan.catalogue.devices[cell].handle, "88.100.1234/POT2-031");
+    let Transport::ModbusTcp { host, port } = &plan.links[1].transport;
+    assert_eq!((host.as_str(), *port), ("10.20.4.12", 502));
+    assert_eq!(plan.links[1].max_words, 120);
+}
+
+#[test]
+fn the_catalogue_says_what_every_tag_means() {
+    let plan = plan("potline");
+    let device = plan.catalogue.devices.iter().position(|d| d.name == "cell-002").unwrap();
+    let find = |name: &str| {
+        let position = plan
+            .catalogue
+            .tags
+            .iter()
+            .position(|tag| tag.device.index() == device && tag.name == name)
+            .unwrap_or_else(|| panic!("{name}"));
+        (&plan.catalogue.tags[position], &plan.tags[position])
+    };
+    let (voltage, place) = find("cell_voltage");
+    assert_eq!((voltage.unit.as_str(), voltage.unit_code.as_str()), ("V", "VLT"));
+    assert_eq!(voltage.label[1], "槽电压");
+    assert_eq!(place.point.address.to_string(), "40101 (hr:100)");
+    assert_eq!(place.report.deadband, Deadband::Absolute(0.002));
+    let (temp, _) = find("bath_temp");
+    assert_eq!(temp.valid, Some((800.0, 1100.0)));
+    assert_eq!(temp.scaling.apply(9650.0), 965.0);
+    let (count, _) = find("feed_count");
+    assert_eq!(count.kind, TagKind::Counter);
+    let (flag, place) = find("ae_flag");
+    assert_eq!((flag.data_type, flag.lane), (DataType::Bool, Lane::Alarm));
+    assert_eq!(place.point.address.bit, Some(0));
+    let (last, place) = find("anode_current[23]");
+    assert_eq!(last.data_type, DataType::Int);
+    assert_eq!(place.point.address.offset, 100 + 20 + 23);
+}
+
+#[test]
+fn tags_of_a_device_stand_together_and_each_is_read_once() {
+    for name in ["potline", "energy-meters", "sis-readonly"] {
+        let plan = plan(name);
+        assert_eq!(plan.tags.len(), plan.catalogue.tags.len());
+        assert!(plan.catalogue.tags.is_sorted_by_key(|tag| tag.device));
+        let mut read = vec![0; plan.tags.len()];
+        for (link, group) in
+            plan.links.iter().enumerate().flat_map(|(i, l)| l.groups.iter().map(move |g| (i, g)))
+        {
+            assert_eq!(plan.devices[group.device.index()].link.index(), link);
+            for tag in &group.tags {
+                assert_eq!(plan.catalogue.tags[tag.index()].device, group.device);
+                read[tag.index()] += 1;
+            }
+        }
+        assert!(read.iter().all(|times| *times == 1), "{name}");
+    }
+}
+
+#[test]
+fn what_stands_nearer_to_the_device_wins() {
+    let plan = plan("potline");
+    // builtin says 500 ms, our profile 1 s, the override of cell 42 2 s.
+    let fast = |name: &str| {
+        let device = plan.catalogue.devices.iter().position(|d| d.name == name).unwrap();
+        let groups = plan.links.iter().flat_map(|link| &link.groups);
+        groups.filter(|g| g.device.index() == device).map(|g| g.period).min().unwrap()
+    };
+    assert_eq!(fast("cell-041"), Duration::from_secs(1));
+    assert_eq!(fast("cell-042"), Duration::from_secs(2));
+}
+
+#[test]
+fn a_sheet_makes_a_device_of_each_row() {
+    let plan = plan("energy-meters");
+    let names: Vec<&str> = plan.catalogue.devices.iter().map(|d| d.name.as_str()).collect();
+    assert_eq!(names, ["QF-01", "QF-02", "QF-03", "QF-04"]);
+    assert_eq!(plan.devices[3].unit, 3);
+    let Transport::ModbusTcp { host, .. } = &plan.links[2].transport;
+    assert_eq!(host, "10.30.7.13");
+}
+
+#[test]
+fn a_safety_system_is_read_within_its_budget_and_never_written() {
+    let plan = plan("sis-readonly");
+    assert_eq!(plan.devices[0].access, Access::ReadOnly);
+    let link = &plan.links[0];
+    assert_eq!(link.pause_between, Duration::from_millis(500));
+    assert_eq!((link.inflight, link.timeout), (1, Duration::from_millis(800)));
+    assert!(plan.catalogue.tags.iter().all(|tag| tag.grade == Grade::Important));
+    assert_eq!(plan.catalogue.tags[2].plant_tag, "PT-911");
+}
+
+#[test]
+fn show_tells_both_addresses_and_where_each_value_came_from() {
+    let loaded = example("potline");
+    let text = show(&loaded, "cell-042").unwrap();
+    for part in [
+        "device cell-042",
+        "41101 (hr:1100) REAL CDAB, every 2s",
+        "from devices/cells.toml:26: deadband",
+        "from builtin:potcell-v3:16: at type unit rate label",
+        "from profiles/potcell.toml:10: at type unit",
+        "rates.fast   devices/cells.toml:24, then profiles/potcell.toml:7, then builtin:potcell-v3:12",
+        "88.100.1234/POT2-042",
+    ] {
+        assert!(text.contains(part), "no `{part}` in:\n{text}");
+    }
+    assert_eq!(show(&loaded, "cell-117"), None);
+}
