@@ -10,7 +10,6 @@ use forehearth_telemetry::topics::{JsonTopics, Level};
 use forehearth_telemetry::{catalogue, json};
 
 use crate::gap_json;
-use crate::native::{name_of, open, unknown_catalogue};
 use crate::outbox::{Parcel, Want};
 use crate::session::{
     Answer, Appetite, Cargo, Delivery, Distrust, Heard, Keep, Memory, Message, Note, Now, Order,
@@ -18,7 +17,8 @@ use crate::session::{
 };
 use crate::settings::SettingsError;
 use crate::suspicion::Pace;
-use crate::view::{Filter, View};
+use crate::unpack::{unknown_catalogue, unpack};
+use crate::view::{Filter, View, name_of};
 
 /// What a topic stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -211,7 +211,7 @@ impl Session for JsonSession {
         memory: &mut dyn Memory,
         out: &mut Vec<Order>,
     ) {
-        let batch = match open(&parcel) {
+        let batch = match unpack(&parcel) {
             Ok(batch) => batch,
             Err(order) => return out.push(order),
         };

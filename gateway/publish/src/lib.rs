@@ -30,6 +30,7 @@ mod sparkplug;
 mod status;
 mod suspicion;
 mod talk;
+mod unpack;
 mod view;
 mod wire;
 

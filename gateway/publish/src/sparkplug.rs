@@ -19,9 +19,8 @@ use std::sync::Arc;
 use forehearth_model::{Catalogue, CatalogueHash};
 use forehearth_telemetry::topics::{Level, SparkplugTopics, host_state};
 
-use crate::native::name_of;
 use crate::settings::SettingsError;
-use crate::view::{Filter, View};
+use crate::view::{Filter, View, name_of};
 
 use layout::Layout;
 pub(crate) use session::SparkplugSession;

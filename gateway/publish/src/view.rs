@@ -9,6 +9,7 @@ use std::sync::Arc;
 use forehearth_model::{
     Batch, Catalogue, CatalogueHash, DeviceId, Grade, Reading, Run, TagEntry, TagId,
 };
+use forehearth_telemetry::catalogue;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
 use crate::settings::SettingsError;
@@ -144,6 +145,11 @@ impl View {
 
 fn batch_without_readings(batch: &Batch) -> Batch {
     Batch { runs: Vec::new(), readings: Vec::new(), ..*batch }
+}
+
+/// The name of a catalogue that was cut down.
+pub(crate) fn name_of(seen: &Catalogue) -> CatalogueHash {
+    catalogue::hash(&catalogue::encode(seen))
 }
 
 /// The catalogue without what is hidden, numbered anew.

@@ -1,34 +1,33 @@
 //! The Sparkplug session: one connection's births, data and deaths, in wire order.
 
+mod birth;
+mod data;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
-use forehearth_model::{Batch, BatchId, GapRecord, Quality, Reading, Stamp, TagId};
-use forehearth_telemetry::catalogue;
-use forehearth_telemetry::sparkplug::{
-    self as payload, DataHead, Freshness, Payload, asks_for_rebirth,
-};
+use forehearth_model::{BatchId, GapRecord, Stamp};
+use forehearth_telemetry::sparkplug::{self as payload, Payload, asks_for_rebirth};
 
 use super::Node;
-use super::births::{gap_data, gap_metric, metrics};
+use super::births::gap_data;
 use super::fence::Fences;
 use super::host::{Host, Turn};
 use super::layout::{Layout, UnitId};
-use super::life::{Lives, Told, is_silence};
-use super::pieces::{Group, Pieces, chunks};
+use super::life::Lives;
+use super::pieces::Pieces;
 use super::source::Source;
-use crate::native::{open, unknown_catalogue};
-use crate::outbox::{Last, Parcel, Want};
+use crate::outbox::{Parcel, Want};
 use crate::session::{
     Answer, Appetite, Cargo, Delivery, Distrust, Heard, Keep, Memory, Message, Note, Now, Order,
     Session, Token, Will, Window,
 };
 use crate::suspicion::Pace;
-
-/// Last known values are looked up once for births that follow one another
-/// this closely: a switch that comes back brings a hundred devices at once.
-const LASTS_FRESH: Duration = Duration::from_millis(250);
+use crate::unpack::{unknown_catalogue, unpack};
+use birth::Lasts;
 
 /// Where the session is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,12 +42,6 @@ enum Phase {
     Leaving(Token),
     /// Nothing more to say.
     Gone,
-}
-
-/// Last known values, for births.
-struct Lasts {
-    taken: Instant,
-    values: Vec<Last>,
 }
 
 /// One connection of a Sparkplug node.
@@ -131,193 +124,6 @@ impl SparkplugSession {
         token
     }
 
-    /// NBIRTH; the DBIRTHs follow from [`more`](Session::more).
-    fn birth(&mut self, now: Now, memory: &mut dyn Memory, out: &mut Vec<Order>) {
-        self.seq = 0;
-        self.born_at = now.wall;
-        self.lives.forget_told();
-        self.dying.clear();
-        self.lasts = None;
-        self.look_up(now, memory);
-        let gaps = vec![gap_metric(now.wall)];
-        let nbirth = payload::nbirth(now.wall, self.bd_seq, gaps);
-        out.push(plain(&self.node.nbirth, payload::encode(&nbirth).into()));
-        self.phase = Phase::Birthing(0);
-    }
-
-    /// Takes the last known values, once for many births.
-    fn look_up(&mut self, now: Now, memory: &mut dyn Memory) {
-        let stale = |lasts: &Lasts| now.at.saturating_duration_since(lasts.taken) > LASTS_FRESH;
-        if self.lasts.as_ref().is_none_or(stale) {
-            let values = self.node.view.of_tags(memory.last_values(), &NEVER);
-            self.lasts = Some(Lasts { taken: now.at, values });
-        }
-    }
-
-    /// DBIRTH of one device. In the births after an NBIRTH its life is taken
-    /// from the last known values too; later it is known from the data.
-    fn dbirth(&mut self, unit: UnitId, now: Now, memory: &mut dyn Memory, out: &mut Vec<Order>) {
-        self.look_up(now, memory);
-        let first = matches!(self.phase, Phase::Birthing(_));
-        let lasts = self.lasts.take();
-        let last = |tag: TagId| lasts.as_ref().and_then(|lasts| lasts.values.get(tag.index()));
-        let described = &self.layout.units[unit.index()];
-        let seen = &self.node.view.catalogue;
-        let metrics = metrics(described, seen, now.wall, last);
-        let topic = Arc::clone(&described.dbirth);
-        for number in described.tags.clone() {
-            let quality = last(TagId(number)).map_or(Quality::BadWaitingForFirstValue, |last| {
-                if first {
-                    let stamp = last.stamp.unwrap_or(Stamp(i64::MIN));
-                    self.lives.see(unit, TagId(number), stamp, last.quality);
-                }
-                last.quality
-            });
-            self.sources[0].tell(TagId(number), quality);
-        }
-        self.lasts = lasts;
-        let seq = self.next_seq();
-        let dbirth = payload::dbirth(now.wall, seq, metrics);
-        out.push(plain(&topic, payload::encode(&dbirth).into()));
-        self.lives.tell(unit, Told::Born);
-        if self.lives.is_dying(unit) {
-            self.mourn(unit);
-        }
-    }
-
-    /// The device gets its DDEATH when the backlog has drained.
-    fn mourn(&mut self, unit: UnitId) {
-        if !self.dying.contains(&unit) {
-            self.dying.push(unit);
-        }
-    }
-
-    /// DDEATH of devices that are still dead, once nothing of them waits.
-    fn bury(&mut self, now: Now, memory: &mut dyn Memory, out: &mut Vec<Order>) {
-        if self.dying.is_empty() || memory.backlog() > 0 {
-            return;
-        }
-        for unit in std::mem::take(&mut self.dying) {
-            if !self.lives.is_dying(unit) {
-                continue;
-            }
-            let seq = self.next_seq();
-            let death = payload::encode(&payload::ddeath(now.wall, seq));
-            out.push(plain(&self.layout.units[unit.index()].ddeath, death.into()));
-            self.lives.tell(unit, Told::Dead);
-        }
-    }
-
-    /// Which source a batch speaks of; learns an earlier plan when it must.
-    fn source_of(
-        &mut self,
-        batch: &Batch,
-        now: Now,
-        memory: &mut dyn Memory,
-        out: &mut Vec<Order>,
-    ) -> Option<usize> {
-        let known = self.sources.iter().position(|source| source.of == batch.catalogue);
-        if known.is_some() {
-            return known;
-        }
-        let plan = catalogue::decode(&memory.catalogue(batch.catalogue)?).ok()?;
-        let (source, grown) = Source::earlier(&self.node, &mut self.layout, plan, batch.catalogue);
-        self.sources.push(source);
-        self.lives.grow(&self.layout.units);
-        for unit in grown {
-            self.dbirth(unit, now, memory, out);
-        }
-        Some(self.sources.len() - 1)
-    }
-
-    /// The messages of one batch; returns their bytes and how many readings
-    /// were not meant for this destination.
-    fn data(
-        &mut self,
-        batch: &Batch,
-        want: Want,
-        source: usize,
-        now: Now,
-        memory: &mut dyn Memory,
-        out: &mut Vec<Order>,
-    ) -> (usize, u32) {
-        let mut pieces = std::mem::take(&mut self.pieces);
-        let filtered = pieces.cut(batch, want, &self.sources[source], self.born_at, &self.lives);
-        let uuid = format!("{}/{}", self.node.plan.gateway, batch.id);
-        let mut bytes = 0;
-        let mut next = 0;
-        while let Some(group) = pieces.group_at(next) {
-            next = group.end();
-            let content = pieces.of(&group, batch);
-            self.watch(content.clone(), &group, want, source);
-            if self.lives.told(group.unit) != Told::Born {
-                if content.clone().all(|(_, readings)| all_silent(readings)) {
-                    // The DDEATH has said so already.
-                    continue;
-                }
-                self.dbirth(group.unit, now, memory, out);
-            }
-            bytes += self.ddata(content, &group, source, now, &uuid, out);
-            if self.lives.is_dying(group.unit) {
-                self.mourn(group.unit);
-            }
-        }
-        self.pieces = pieces;
-        (bytes, filtered)
-    }
-
-    /// DDATA of one device; returns its bytes.
-    fn ddata<'a>(
-        &mut self,
-        content: impl Iterator<Item = (Stamp, &'a [Reading])>,
-        group: &Group,
-        source: usize,
-        now: Now,
-        uuid: &str,
-        out: &mut Vec<Order>,
-    ) -> usize {
-        let mut bytes = 0;
-        for chunk in chunks(content, self.node.packet_limit) {
-            let seq = self.next_seq();
-            let head = DataHead { sent: now.wall, seq, freshness: group.freshness, uuid };
-            let (writer, tags, places) = self.sources[source].parts();
-            let alias = |tag: TagId| {
-                let place = places.get(tag.index()).copied().flatten();
-                place.map(|place| place.alias.get().into())
-            };
-            let data = writer.payload(&head, tags, alias, chunk);
-            bytes += data.bytes.len();
-            out.push(plain(&self.layout.units[group.unit.index()].ddata, data.bytes.into()));
-        }
-        bytes
-    }
-
-    /// Keeps track of who answers.
-    fn watch<'a>(
-        &mut self,
-        content: impl Iterator<Item = (Stamp, &'a [Reading])>,
-        group: &Group,
-        want: Want,
-        source: usize,
-    ) {
-        if group.freshness == Freshness::Historical {
-            // Known at birth already.
-            return;
-        }
-        for (stamp, readings) in content {
-            for reading in readings {
-                let place = self.sources[source].place(reading.tag);
-                let Some(tag) = place.and_then(|place| self.layout.tag(place.alias)) else {
-                    continue;
-                };
-                match want {
-                    Want::Live => self.lives.see(group.unit, tag, stamp, reading.quality),
-                    Want::Backlog => self.lives.see_late(group.unit, tag, stamp, reading.quality),
-                }
-            }
-        }
-    }
-
     /// NDEATH and its fence; DISCONNECT follows on the SUBACK.
     fn leave(&mut self, now: Now, out: &mut Vec<Order>) {
         match self.phase {
@@ -364,17 +170,6 @@ impl SparkplugSession {
     }
 }
 
-/// A tag the outbox knows nothing of.
-const NEVER: Last = Last {
-    stamp: None,
-    quality: Quality::BadWaitingForFirstValue,
-    value: forehearth_model::Value::Null,
-};
-
-fn all_silent(readings: &[Reading]) -> bool {
-    readings.iter().all(|reading| is_silence(reading.quality))
-}
-
 /// Every message but the will: QoS 0, not retained.
 fn plain(topic: &Arc<str>, payload: Bytes) -> Order {
     let topic = Arc::clone(topic);
@@ -401,7 +196,7 @@ impl Session for SparkplugSession {
         memory: &mut dyn Memory,
         out: &mut Vec<Order>,
     ) {
-        let batch = match open(&parcel) {
+        let batch = match unpack(&parcel) {
             Ok(batch) => batch,
             Err(order) => return out.push(order),
         };
@@ -503,6 +298,3 @@ impl Session for SparkplugSession {
         self.leave(now, out);
     }
 }
-
-#[cfg(test)]
-mod tests;

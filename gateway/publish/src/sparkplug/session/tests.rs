@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use forehearth_model::{
@@ -14,6 +14,7 @@ use forehearth_telemetry::sparkplug::{self as format, DataType, Metric, REBIRTH}
 use forehearth_telemetry::{catalogue, sparkplug::Payload};
 
 use super::*;
+use crate::outbox::Last;
 use crate::plant::{self, Rows};
 use crate::view::Filter;
 
