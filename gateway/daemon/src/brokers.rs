@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use forehearth_config::{BrokerFormat, BrokerPlan};
-use forehearth_publish::{DestinationSettings, Format, PACKET_LIMIT_BYTES, Secret};
+use forehearth_publish::{DestinationSettings, Format, HealthSource, PACKET_LIMIT_BYTES, Secret};
 
 use crate::{clock, secrets};
 
 /// The settings of one destination. Its password is read at each connect.
-pub fn settings(broker: &BrokerPlan) -> DestinationSettings {
+pub fn settings(broker: &BrokerPlan, health: &HealthSource) -> DestinationSettings {
     let password = broker.password.clone().map(|source| -> Secret {
         Arc::new(move || secrets::read(&source).map_err(|error| error.to_string()))
     });
@@ -25,6 +25,7 @@ pub fn settings(broker: &BrokerPlan) -> DestinationSettings {
         backlog: broker.backlog,
         packet_limit: PACKET_LIMIT_BYTES,
         clock: Arc::new(clock::now),
+        health: Some(Arc::clone(health)),
     }
 }
 

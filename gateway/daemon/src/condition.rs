@@ -6,7 +6,8 @@ use std::time::Instant;
 use bytes::Bytes;
 use forehearth_buffer::Buffer;
 use forehearth_config::{Deadband, Plan};
-use forehearth_pipeline::{Counts, Destinations, LastKnown, Pipeline, Report, Rule, Settings};
+use forehearth_model::Ledger;
+use forehearth_pipeline::{Destinations, LastKnown, Pipeline, Report, Rule, Settings};
 use forehearth_source::Polled;
 use forehearth_telemetry::native::{Compression, Encoder};
 use tokio::sync::mpsc;
@@ -30,8 +31,11 @@ impl Conditioner {
     /// A conditioner for the tags of `plan`.
     pub fn new(plan: &Plan, settings: &Settings, buffer: Arc<Buffer>) -> Self {
         let pipeline = Pipeline::new(rules(plan), settings, Instant::now());
-        let inner =
-            Inner { pipeline, encoder: Encoder::new(Compression::WhenItPays), gateway: plan.gateway.id.clone() };
+        let inner = Inner {
+            pipeline,
+            encoder: Encoder::new(Compression::WhenItPays),
+            gateway: plan.gateway.id.clone(),
+        };
         Self { inner: Mutex::new(inner), buffer }
     }
 
@@ -98,11 +102,18 @@ impl Conditioner {
 }
 
 impl Conditioner {
-    /// The pipeline's side of the books, and with it, under the same lock,
-    /// whatever `beside` reads of the other side.
-    pub fn books<T>(&self, beside: impl FnOnce() -> T) -> (Counts, T) {
+    /// The books of the whole gateway. Both sides are read under one lock, so
+    /// they balance unless a reading is really missing.
+    pub fn ledger(&self) -> Ledger {
         let inner = self.lock();
-        (inner.pipeline.counts(), beside())
+        let counts = inner.pipeline.counts();
+        Ledger {
+            acquired: counts.acquired,
+            suppressed: counts.suppressed,
+            pending: counts.pending,
+            batched: counts.batched,
+            destinations: self.buffer.ledger(),
+        }
     }
 
     /// The last known state of every tag, in the order of tag ids.

@@ -21,9 +21,10 @@ use forehearth_driver_modbus::{GroupSettings, ModbusTcp, TcpSettings};
 use forehearth_modbus::Join;
 use forehearth_model::{CatalogueHash, LinkId};
 use forehearth_pipeline::Settings;
-use forehearth_publish::Destination;
+use forehearth_publish::{Destination, HealthSource};
 use forehearth_source::{Group, Link, Polled, Poller};
 use forehearth_telemetry::catalogue;
+use forehearth_telemetry::health::{Health, State};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -74,11 +75,7 @@ pub enum StartError {
 ///
 /// Dropping the future stops it like a power cut: what is due on disk is
 /// there, links say no goodbye.
-pub async fn run(
-    plan: Plan,
-    state: &Path,
-    stop: watch::Receiver<bool>,
-) -> Result<(), StartError> {
+pub async fn run(plan: Plan, state: &Path, stop: watch::Receiver<bool>) -> Result<(), StartError> {
     let started = Instant::now();
     let encoded = Bytes::from(catalogue::encode(&plan.catalogue));
     let hash = catalogue::hash(&encoded);
@@ -96,13 +93,18 @@ pub async fn run(
     let (scans, queue) = mpsc::channel(SCANS);
     let pollers = pollers(&plan, &scans, started)?;
     drop(scans);
-    let destinations = destinations(&plan, hash)?;
+    let destinations = destinations(&plan, hash, &health(&plan, &settings, &conditioner))?;
     let rooms = Rooms {
         gateway: plan.gateway.id.clone(),
         started,
         conditioner: Arc::clone(&conditioner),
         buffer: Arc::clone(&buffer),
-        links: plan.links.iter().map(|l| l.name.clone()).zip(pollers.iter().map(Poller::status)).collect(),
+        links: plan
+            .links
+            .iter()
+            .map(|l| l.name.clone())
+            .zip(pollers.iter().map(Poller::status))
+            .collect(),
         brokers: plan.brokers.iter().map(|broker| (broker.name.clone(), Arc::default())).collect(),
     };
     tracing::info!(
@@ -142,8 +144,7 @@ async fn serve(
     let conditioning = tokio::spawn(async move { conditioner.run(queue).await });
     let mut links = JoinSet::new();
     for (index, destination) in destinations.into_iter().enumerate() {
-        let outbox =
-            BufferOutbox::new(rooms.buffer.outbox(index), Arc::clone(&rooms.conditioner));
+        let outbox = BufferOutbox::new(rooms.buffer.outbox(index), Arc::clone(&rooms.conditioner));
         let status = Arc::clone(&rooms.brokers[index].1);
         links.spawn(destination.run(outbox, links_stop.clone(), status));
     }
@@ -231,8 +232,7 @@ fn pollers(
             period: group.period,
             tags: group.tags.clone(),
         });
-        let wanted =
-            Link { id, name: link.name.clone(), groups: groups.collect(), first_group };
+        let wanted = Link { id, name: link.name.clone(), groups: groups.collect(), first_group };
         let driver = driver(plan, link)?;
         pollers.push(Poller::new(wanted, driver, scans.clone(), clock::now, start));
         first_group += u32::try_from(link.groups.len()).unwrap_or(u32::MAX);
@@ -263,13 +263,33 @@ fn driver(plan: &Plan, link: &LinkPlan) -> Result<Box<dyn Driver>, StartError> {
     Ok(Box::new(driver))
 }
 
+/// What the health topic says, as of when it is asked.
+fn health(plan: &Plan, settings: &Settings, conditioner: &Arc<Conditioner>) -> HealthSource {
+    let (gateway, conditioner) = (plan.gateway.id.clone(), Arc::clone(conditioner));
+    let Settings { epoch, boot, catalogue, .. } = *settings;
+    Arc::new(move || Health {
+        gateway: gateway.clone(),
+        state: State::Online,
+        time: clock::now(),
+        epoch,
+        boot,
+        clock: clock::state(),
+        catalogue,
+        ledger: conditioner.ledger(),
+    })
+}
+
 /// A destination per broker.
-fn destinations(plan: &Plan, hash: CatalogueHash) -> Result<Vec<Destination>, StartError> {
+fn destinations(
+    plan: &Plan,
+    hash: CatalogueHash,
+    health: &HealthSource,
+) -> Result<Vec<Destination>, StartError> {
     let catalogue = Arc::new(plan.catalogue.clone());
     plan.brokers
         .iter()
         .map(|broker| {
-            Destination::new(brokers::settings(broker), &catalogue, hash)
+            Destination::new(brokers::settings(broker, health), &catalogue, hash)
                 .map_err(|reason| StartError::Broker { broker: broker.name.clone(), reason })
         })
         .collect()

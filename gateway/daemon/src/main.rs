@@ -2,6 +2,7 @@
 //!
 //! `main` only reads the command line and hands over to the file of that
 //! command; `gateway.rs` is the place where the rooms are wired together.
+#![expect(unreachable_pub, reason = "in a program, pub means for the rest of the program")]
 
 mod brokers;
 mod cli;

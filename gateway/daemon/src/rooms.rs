@@ -27,17 +27,9 @@ pub struct Rooms {
 }
 
 impl Rooms {
-    /// Everything at this moment. Both sides of the books are read under one
-    /// lock, so they balance unless a reading is really missing.
+    /// Everything at this moment.
     pub fn snapshot(&self) -> Snapshot {
-        let (counts, destinations) = self.conditioner.books(|| self.buffer.ledger());
-        let ledger = Ledger {
-            acquired: counts.acquired,
-            suppressed: counts.suppressed,
-            pending: counts.pending,
-            batched: counts.batched,
-            destinations,
-        };
+        let ledger = self.conditioner.ledger();
         let buffer = self.buffer_state();
         let problems = problems(&ledger, &buffer);
         let usage = usage();

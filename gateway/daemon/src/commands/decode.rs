@@ -25,7 +25,10 @@ const AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// Prints until `--count` rows are out or the process is stopped.
 pub fn run(args: &DecodeArgs) -> ExitCode {
     let Some((host, port)) = address(&args.broker) else {
-        say_error(&format!("`{}` is no broker; write mqtt://HOST or mqtt://HOST:PORT", args.broker));
+        say_error(&format!(
+            "`{}` is no broker; write mqtt://HOST or mqtt://HOST:PORT",
+            args.broker
+        ));
         return ExitCode::from(USAGE);
     };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -116,7 +119,13 @@ fn plain_row(row: &Row) -> String {
     };
     format!(
         "{}  {:<16} {:<20} {:>16} {:<6} {:<28} {when:<10} {}",
-        row.time, row.device, row.tag, row.value.to_string(), row.unit, row.quality, row.batch
+        row.time,
+        row.device,
+        row.tag,
+        row.value.to_string(),
+        row.unit,
+        row.quality,
+        row.batch
     )
 }
 

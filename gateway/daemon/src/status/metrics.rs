@@ -54,12 +54,12 @@ pub fn render(snapshot: &Snapshot) -> String {
         ("forehearth_imbalance", "Readings the books are off by.", snapshot.imbalance),
         ("forehearth_uptime_seconds", "Since start.", snapshot.uptime_seconds),
         ("forehearth_memory_bytes", "Resident memory.", snapshot.memory_bytes),
-        ("forehearth_buffer_disk_bytes", "Buffer on disk, WAL included.", snapshot.buffer.disk_bytes),
         (
-            "forehearth_buffer_memory_bytes",
-            "Batches held in memory.",
-            snapshot.buffer.memory_bytes,
+            "forehearth_buffer_disk_bytes",
+            "Buffer on disk, WAL included.",
+            snapshot.buffer.disk_bytes,
         ),
+        ("forehearth_buffer_memory_bytes", "Batches held in memory.", snapshot.buffer.memory_bytes),
         ("forehearth_gaps_waiting", "Gap records not delivered yet.", snapshot.buffer.gaps),
         ("forehearth_buffer_segments", "Segment files.", snapshot.buffer.segments),
     ] {

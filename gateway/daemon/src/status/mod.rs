@@ -5,5 +5,5 @@ mod page;
 mod server;
 mod snapshot;
 
-pub use server::{StatusError, serve};
+pub use server::serve;
 pub use snapshot::{BrokerState, BufferState, DestinationBooks, LinkState, Snapshot};

@@ -1,7 +1,7 @@
 //! The small HTTP server behind `[status] listen`.
 
-use std::net::SocketAddr;
 use std::future::IntoFuture as _;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -67,8 +67,7 @@ async fn show_metrics(State(source): State<Source>) -> impl IntoResponse {
 
 async fn show_health(State(source): State<Source>) -> impl IntoResponse {
     let snapshot = source();
-    let status =
-        if snapshot.healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if snapshot.healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = serde_json::to_string_pretty(&snapshot).unwrap_or_default();
     (status, [(header::CONTENT_TYPE, "application/json")], body + "\n")
 }

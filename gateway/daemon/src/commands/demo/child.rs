@@ -50,7 +50,8 @@ impl Child {
         await_ready: Ready,
     ) -> Result<(Self, String), ChildError> {
         let failed = |reason| ChildError::Start { program: program.to_owned(), reason };
-        let stderr = std::fs::File::options().create(true).append(true).open(log).map_err(failed)?;
+        let stderr =
+            std::fs::File::options().create(true).append(true).open(log).map_err(failed)?;
         let mut process = Command::new(program)
             .args(arguments)
             .stdin(Stdio::piped())
@@ -65,7 +66,10 @@ impl Child {
             let mut reader = BufReader::new(stdout);
             let read = tokio::time::timeout(READY_WITHIN, reader.read_line(&mut line)).await;
             if !matches!(read, Ok(Ok(1..))) {
-                return Err(ChildError::Silent { program: program.to_owned(), log: log.to_owned() });
+                return Err(ChildError::Silent {
+                    program: program.to_owned(),
+                    log: log.to_owned(),
+                });
             }
             tokio::spawn(drain(reader));
         }
@@ -89,10 +93,9 @@ impl Child {
 
     /// Asks politely (SIGTERM) and waits up to `within`, then kills.
     pub async fn stop(&mut self, within: Duration) {
-        if let Some(pid) = self.process.id().and_then(|id| i32::try_from(id).ok()) {
-            if let Some(pid) = rustix::process::Pid::from_raw(pid) {
-                let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-            }
+        let pid = self.process.id().and_then(|id| i32::try_from(id).ok());
+        if let Some(pid) = pid.and_then(rustix::process::Pid::from_raw) {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
         }
         if tokio::time::timeout(within, self.process.wait()).await.is_err() {
             self.kill().await;

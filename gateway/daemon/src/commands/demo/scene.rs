@@ -27,7 +27,9 @@ pub enum SceneError {
     #[error(transparent)]
     Child(#[from] ChildError),
     /// The simulator is not beside this program.
-    #[error("{0} is not there; the demo needs the simulator beside this program (make demo builds both)")]
+    #[error(
+        "{0} is not there; the demo needs the simulator beside this program (make demo builds both)"
+    )]
     NoSimulator(PathBuf),
     /// Something the system refused.
     #[error("cannot set up the demo: {0}")]
@@ -260,9 +262,9 @@ impl Scene {
             && garbled == 0
             && self.proof.heard() > 0
             && self.books.now.waiting() == 0;
-        let first = self.first_value.map_or("never".to_owned(), |after| {
-            format!("after {:.1} s", after.as_secs_f64())
-        });
+        let first = self
+            .first_value
+            .map_or("never".to_owned(), |after| format!("after {:.1} s", after.as_secs_f64()));
         let line = format!(
             "{}: {}; first value {first}; {} counted readings heard at the broker, {repeated} \
              repeated, {} in the moment of a kill, {garbled} garbled; books {}",
@@ -332,7 +334,7 @@ fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
