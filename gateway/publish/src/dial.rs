@@ -173,3 +173,15 @@ fn no_answer(settings: &DestinationSettings) -> String {
     let (host, port) = (&settings.host, settings.port);
     format!("broker {host}:{port} does not answer within {} s", CONNECT_WITHIN.as_secs())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::bare;
+
+    #[test]
+    fn an_ipv6_address_is_dialled_with_and_without_brackets() {
+        assert_eq!(bare("[fd00::7]"), "fd00::7");
+        assert_eq!(bare("fd00::7"), "fd00::7");
+        assert_eq!(bare("broker.plant"), "broker.plant");
+    }
+}

@@ -66,7 +66,7 @@ pub trait Outbox: Send + 'static {
     /// oldest first, and what waits now is backlog.
     fn return_all(&mut self);
 
-    /// Batches waiting as backlog.
+    /// Batches waiting as backlog; those that are out are not among them.
     fn backlog(&self) -> u64;
 
     /// The next gap record this destination has not confirmed yet.

@@ -225,8 +225,8 @@ impl Talk {
                 self.feed(parcel, Want::Backlog, desk);
                 return true;
             }
-            let waiting = desk.outbox.backlog() > self.unsettled.len() as u64;
-            self.turn = now + if waiting { BACKLOG_TURN } else { IDLE_TURN };
+            let waits = desk.outbox.backlog() > 0;
+            self.turn = now + if waits { BACKLOG_TURN } else { IDLE_TURN };
         }
         false
     }
