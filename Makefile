@@ -15,8 +15,8 @@ help: ## Show this list.
 
 demo: ## Watch a simulated plant survive cut networks, dead PLCs and kill -9.
 	@tests/setup/install.sh build
-	cargo build --release --package forehearth --package forehearth-sim
-	target/release/forehearth demo $(DEMO_ARGS)
+	cargo build --package forehearth --package forehearth-sim --locked
+	target/debug/forehearth demo $(DEMO_ARGS)
 
 test: ## Format, lints, docs, unit, property and end-to-end tests. Starts its own services.
 	@tests/setup/install.sh test
