@@ -7,6 +7,8 @@
 
 mod adopt;
 mod commit;
+#[cfg(test)]
+mod model;
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -269,7 +271,10 @@ impl Keeper {
 
     /// The last round: everything that waits is written.
     fn finish(&mut self) -> Result<Instant, StorageError> {
-        self.commit()?;
+        // A full disk makes room segment by segment; there are only so many.
+        while self.shared.lock().stock.ram.due(Duration::ZERO).is_some() {
+            self.commit()?;
+        }
         for lane in 0..2 {
             self.seal(lane)?;
         }

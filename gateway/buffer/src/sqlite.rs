@@ -189,9 +189,9 @@ impl Storage for SqliteStorage {
             }
             found.unlisted.push(listed.seq);
             if !empty.contains(&listed.seq) {
-                let (epoch, lane, first, last) =
-                    (listed.epoch, listed.lane, listed.first, listed.last);
-                found.lost.push(LostSegment { epoch, lane, first, last });
+                let (seq, epoch, lane, first, last) =
+                    (listed.seq, listed.epoch, listed.lane, listed.first, listed.last);
+                found.lost.push(LostSegment { seq, epoch, lane, first, last });
             }
         }
         let highest = self.names.keys().next_back().map_or(0, |seq| seq + 1);

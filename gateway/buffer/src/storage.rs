@@ -110,6 +110,8 @@ pub struct RunMark {
 /// A segment that the control database lists but that cannot be read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LostSegment {
+    /// Its name.
+    pub seq: u64,
     /// The run of the daemon that wrote it.
     pub epoch: Epoch,
     /// Its lane.

@@ -106,7 +106,7 @@ fn each_run_has_a_higher_epoch_and_no_sequence_number_serves_twice() {
         numbers.push(rig::block_on(buffer.outbox(0).next_bd_seq()));
         drop(buffer);
     }
-    assert!(epochs.windows(2).all(|w| w[1].0 == w[0].0 + 1), "{epochs:?}");
+    assert!(epochs.windows(2).all(|w| w[1] > w[0]), "{epochs:?}");
     assert!(numbers.windows(2).all(|w| w[1] == w[0].wrapping_add(1)), "{numbers:?}");
 }
 

@@ -73,24 +73,25 @@ impl Keeper {
     pub(super) fn adopt(&mut self, found: Found) -> Result<(), StorageError> {
         let epoch = self.shared.lock().stock.epoch;
         self.next_seq = self.next_seq.max(found.next_seq);
+        if !self.adopted {
+            self.adopted = true;
+            self.adopt_control(&found, epoch);
+            if let Some(run) = found.run.filter(|run| !run.clean && run.epoch < epoch) {
+                self.declare_crash(run, &found);
+            }
+        }
+        for lost in found.lost.iter().filter(|lost| lost.epoch < epoch) {
+            // Declared once, though it is found again until the next save.
+            if !self.unlisted.contains(&lost.seq) {
+                self.declare_lost(lost);
+            }
+        }
         for seq in &found.unlisted {
             if !self.unlisted.contains(seq) {
                 self.unlisted.push(*seq);
             }
         }
-        let first_time = !self.adopted;
-        if first_time {
-            self.adopt_control(&found, epoch);
-            self.adopted = true;
-        }
-        self.adopt_segments(&found.segments, epoch)?;
-        for lost in found.lost.iter().filter(|lost| lost.epoch < epoch) {
-            self.declare_lost(lost);
-        }
-        if let Some(run) = found.run.filter(|run| first_time && !run.clean && run.epoch < epoch) {
-            self.declare_crash(run, &found);
-        }
-        Ok(())
+        self.adopt_segments(&found.segments, epoch)
     }
 
     fn adopt_control(&mut self, found: &Found, epoch: Epoch) {
@@ -218,18 +219,14 @@ fn unknown(
     GapRecord { id, destination, cause, first, last, lane, readings, from, to, declared }
 }
 
-/// The number of this run. Without a trace of an earlier one it is the time in
-/// seconds: higher than anything a lost or absent state directory ever
-/// counted, so that no consumer takes new batches for repeats.
+/// The number of this run: above every earlier one, and at least the time in
+/// seconds. A run whose disk never worked left no trace; its number was the
+/// time, so no later run takes it and no consumer takes new batches for repeats.
 fn next_epoch(found: Option<&Found>, wall: Stamp) -> Epoch {
     let known = found.and_then(|found| {
-        let segments = found.segments.iter().map(|segment| segment.epoch);
-        segments.chain(found.run.map(|run| run.epoch)).max()
+        let segments = found.segments.iter().map(|segment| segment.epoch.0);
+        segments.chain(found.run.map(|run| run.epoch.0)).max()
     });
-    let seconds = u32::try_from(wall.millis().div_euclid(1000)).unwrap_or(1).max(1);
-    match (known, found.and_then(|found| found.run)) {
-        (Some(Epoch(last)), Some(_)) => Epoch(last.saturating_add(1)),
-        (Some(Epoch(last)), None) => Epoch(last.saturating_add(1).max(seconds)),
-        (None, _) => Epoch(seconds),
-    }
+    let seconds = u32::try_from(wall.millis().div_euclid(1000)).unwrap_or(0);
+    Epoch(known.unwrap_or(0).saturating_add(1).max(seconds))
 }

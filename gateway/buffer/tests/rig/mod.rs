@@ -1,5 +1,5 @@
 //! A buffer in a temporary directory and the batches to feed it.
-#![allow(dead_code)]
+#![allow(dead_code, unreachable_pub)]
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -16,7 +16,7 @@ use forehearth_model::{
 
 /// Where and how buffers are opened.
 pub struct Rig {
-    temp: tempfile::TempDir,
+    pub temp: tempfile::TempDir,
     pub names: Vec<String>,
     pub max_size: u64,
     pub memory: usize,
