@@ -104,7 +104,7 @@ impl Gaps {
     pub(crate) fn saved(&mut self, records: &[GapRecord], settled: &[u64]) {
         self.settled.retain(|id| !settled.contains(id));
         for pending in self.pending.iter_mut().flatten() {
-            pending.saved |= records.iter().any(|record| *record == pending.record);
+            pending.saved |= records.contains(&pending.record);
         }
     }
 

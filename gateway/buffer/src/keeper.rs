@@ -309,7 +309,7 @@ impl Keeper {
 
     /// Opens everything anew.
     fn retry(&mut self, pause: Duration) {
-        let opened = self.storage.open().and_then(|found| self.adopt(found));
+        let opened = self.storage.open().and_then(|found| self.adopt(&found));
         let opened = opened.and_then(|()| self.save(false));
         match opened {
             Ok(()) => {

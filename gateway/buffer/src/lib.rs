@@ -39,6 +39,7 @@ mod claim;
 mod cursor;
 mod gaps;
 mod health;
+pub mod inspect;
 mod intervals;
 mod keeper;
 mod outbox;

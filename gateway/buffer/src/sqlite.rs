@@ -357,3 +357,25 @@ fn checkpoint(path: &Path, conn: &Connection, how: Checkpoint) -> Result<(u64, u
     })
     .map_err(|error| failure::of(path, &error))
 }
+
+/// What is in a state directory that may belong to a running daemon, its size,
+/// and how many files are set aside.
+pub(crate) fn look(dir: &Path) -> Result<(Found, u64, u64), StorageError> {
+    let control = dir.join("control.db");
+    let mut found = Control::look(control.clone())?.read()?;
+    let folder = dir.join("segments");
+    for (_, name) in directory::segment_names(&folder)? {
+        // It may be removed while we look.
+        let survey = SegmentFile::look(&folder.join(&name)).and_then(|file| file.survey());
+        found.segments.extend(survey.ok().flatten());
+    }
+    let (files, set_aside) = directory::quarantined(dir);
+    let segments: u64 = found.segments.iter().map(|segment| segment.bytes).sum();
+    let bytes = segments + directory::size_of_database(&control) + set_aside;
+    Ok((found, bytes, files))
+}
+
+/// Every gap record of a state directory.
+pub(crate) fn all_gaps(dir: &Path) -> Result<Vec<forehearth_model::GapRecord>, StorageError> {
+    Control::look(dir.join("control.db"))?.gaps("")
+}

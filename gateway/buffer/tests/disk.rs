@@ -206,9 +206,7 @@ fn a_damaged_segment_is_set_aside_and_declared_and_the_others_are_delivered() {
     let victim = rig.segments()[1].clone();
     let mut bytes = std::fs::read(&victim).unwrap();
     let middle = bytes.len() / 2;
-    for at in middle..middle + 64 {
-        bytes[at] ^= 0x5a;
-    }
+    bytes[middle..middle + 64].iter_mut().for_each(|byte| *byte ^= 0x5a);
     std::fs::write(&victim, bytes).unwrap();
 
     let buffer = rig.open();
@@ -240,4 +238,85 @@ fn a_control_database_of_another_program_is_moved_aside_not_overwritten() {
     assert_eq!(buffer.health().storage, StorageState::Up);
     let kept = std::fs::read(rig.dir().join("quarantine/control.db")).unwrap();
     assert_eq!(kept, b"my precious notes, not a database");
+}
+
+/// A copy of the state directory as it was when a commit had returned: what
+/// `synchronous=FULL` promises to survive a power cut.
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().flatten() {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_power_cut_after_a_commit_loses_nothing_of_it_even_with_a_torn_log() {
+    let rig = Rig::new(&["plant"]);
+    let buffer = rig.open();
+    let mut feed = Feed::new(&buffer);
+    for _ in 0..10 {
+        feed.live(&buffer, 10);
+    }
+    eventually("a commit", || buffer.stats().batches_written == 10);
+    let committed = rig.temp.path().join("committed");
+    copy(&rig.dir(), &committed);
+    let log = |dir: &std::path::Path| {
+        let logs = std::fs::read_dir(dir.join("segments")).unwrap().flatten().map(|e| e.path());
+        logs.filter(|p| p.extension().is_some_and(|e| e == "db-wal")).max().unwrap()
+    };
+    let safe = usize::try_from(std::fs::metadata(log(&committed)).unwrap().len()).unwrap();
+    for _ in 0..10 {
+        feed.live(&buffer, 10);
+    }
+    eventually("a second commit", || buffer.stats().batches_written == 20);
+    let later = rig.temp.path().join("later");
+    copy(&rig.dir(), &later);
+    let whole = std::fs::read(log(&later)).unwrap();
+    assert!(whole.len() > safe, "the second commit is in the log");
+    drop(buffer);
+
+    for case in 0..6 {
+        let cut = Rig { names: rig.names.clone(), ..Rig::new(&["plant"]) };
+        copy(if case == 0 { &committed } else { &later }, &cut.dir());
+        // What lies beyond the first commit was never flushed: anything may be there.
+        let mut torn = whole.clone();
+        let at = safe + (whole.len() - safe) * case / 6;
+        match case {
+            0 => torn.truncate(safe),
+            1..4 => torn.truncate(at),
+            _ => torn[at] ^= 0x80,
+        }
+        std::fs::write(log(&cut.dir()), torn).unwrap();
+        let buffer = cut.open();
+        assert_eq!(buffer.health().storage, StorageState::Up, "case {case}");
+        let mut outbox = buffer.outbox(0);
+        let parcels = drain(&mut outbox, Want::Backlog, 10);
+        assert_eq!(numbers(&parcels, Lane::Live), (1..=10).collect::<Vec<_>>(), "case {case}");
+        assert!(parcels.iter().all(|p| p.bytes == feed.bytes[&p.id]), "case {case}");
+    }
+}
+
+#[test]
+fn a_living_and_a_dead_directory_can_be_looked_into() {
+    let rig = Rig::new(&["plant"]);
+    let buffer = rig.open();
+    let mut feed = Feed::new(&buffer);
+    feed.live(&buffer, 7);
+    eventually("a commit", || buffer.stats().batches_written == 1);
+    let alive = forehearth_buffer::inspect::stat(&rig.dir()).unwrap();
+    assert_eq!((alive.batches, alive.readings, alive.clean), (1, 7, false));
+    assert_eq!(alive.destinations, ["plant"]);
+    drop(buffer);
+    let buffer = rig.open();
+    buffer.close();
+    let dead = forehearth_buffer::inspect::stat(&rig.dir()).unwrap();
+    assert_eq!((dead.batches, dead.readings, dead.clean), (1, 7, true));
+    let gaps = forehearth_buffer::inspect::gaps(&rig.dir()).unwrap();
+    assert!(gaps.iter().all(|gap| gap.cause == "crash" && gap.last.is_none()));
+    assert!(!gaps.is_empty());
 }

@@ -8,7 +8,7 @@ use forehearth_model::{BatchId, CatalogueHash, Epoch, GapCause, GapRecord, Stamp
 
 use super::{Clock, Keeper, Mode, RETRY_FIRST, Shared, State};
 use crate::buffer::{OpenError, Settings};
-use crate::cursor::Cursor;
+use crate::cursor::{Cursor, LANES};
 use crate::retention::Retention;
 use crate::shelf::{Owed, Segment};
 use crate::stock::Stock;
@@ -61,7 +61,7 @@ impl Keeper {
             done: false,
         };
         // The epoch is on disk before its first batch.
-        let opened = found.and_then(|found| keeper.adopt(found)).and_then(|()| keeper.save(false));
+        let opened = found.and_then(|found| keeper.adopt(&found)).and_then(|()| keeper.save(false));
         if let Err(error) = opened {
             keeper.go_down(&error, RETRY_FIRST);
         }
@@ -70,14 +70,14 @@ impl Keeper {
 
     /// Takes over what is on disk. The stock of this run is believed over the
     /// disk, the disk over nothing.
-    pub(super) fn adopt(&mut self, found: Found) -> Result<(), StorageError> {
+    pub(super) fn adopt(&mut self, found: &Found) -> Result<(), StorageError> {
         let epoch = self.shared.lock().stock.epoch;
         self.next_seq = self.next_seq.max(found.next_seq);
         if !self.adopted {
             self.adopted = true;
-            self.adopt_control(&found, epoch);
+            self.adopt_control(found, epoch);
             if let Some(run) = found.run.filter(|run| !run.clean && run.epoch < epoch) {
-                self.declare_crash(run, &found);
+                self.declare_crash(run, found);
             }
         }
         for lost in found.lost.iter().filter(|lost| lost.epoch < epoch) {
@@ -188,19 +188,23 @@ impl Keeper {
 
     /// The run before ended without a clean stop. What it sealed after its
     /// last commit, and was not confirmed, is gone; how much is not known.
+    /// Each lane commits by itself, so each has its own end.
     fn declare_crash(&mut self, run: RunMark, found: &Found) {
-        let stored = found.segments.iter().filter(|s| s.epoch == run.epoch).map(|s| s.last).max();
-        let first = BatchId::new(run.epoch, run.safe_to.max(stored.unwrap_or(0)) + 1);
-        let last = BatchId::new(run.epoch, u64::MAX);
         let declared = self.shared.clock.wall();
         let mut state = self.shared.lock();
         let stock = &mut state.stock;
-        for (destination, claim) in stock.claims.iter().enumerate() {
-            let name = &claim.books.name;
-            // Nothing of the past was owed to a new destination.
-            if found.bookmarks.iter().any(|mark| mark.name == *name) {
-                let record = unknown(name, GapCause::Crash, first, last, declared);
-                stock.gaps.declare(destination, record);
+        for lane in LANES {
+            let segments = found.segments.iter().filter(|s| s.epoch == run.epoch && s.lane == lane);
+            let stored = segments.map(|segment| segment.last).max().unwrap_or(0);
+            let first = BatchId::new(run.epoch, run.safe_to.max(stored) + 1);
+            let last = BatchId::new(run.epoch, u64::MAX);
+            for (destination, claim) in stock.claims.iter().enumerate() {
+                let name = &claim.books.name;
+                // Nothing of the past was owed to a new destination.
+                if found.bookmarks.iter().any(|mark| mark.name == *name) {
+                    let record = unknown(name, GapCause::Crash, first, last, declared);
+                    stock.gaps.declare(destination, GapRecord { lane: Some(lane), ..record });
+                }
             }
         }
     }

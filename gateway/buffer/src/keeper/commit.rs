@@ -39,13 +39,25 @@ impl Keeper {
         if due { self.commit() } else { Ok(()) }
     }
 
-    /// Writes everything in memory that is not on disk.
+    /// Writes what is in memory and not on disk: all of it, but no more at
+    /// once than a small part of the budget, so that it never pushes out alarms.
     pub(super) fn commit(&mut self) -> Result<(), StorageError> {
-        let (rows, due) = {
+        let (mut rows, due) = {
             let state = self.shared.lock();
             let ram = &state.stock.ram;
             (LANES.map(|lane| ram.unwritten(lane)), ram.due(self.shared.settings.commit_within))
         };
+        let most = self.retention.segment_size();
+        for rows in &mut rows {
+            let mut sum = 0;
+            let fitting = rows.iter().take_while(|row| {
+                let fits = sum < most;
+                sum += row.bytes.len() as u64;
+                fits
+            });
+            let fitting = fitting.count();
+            rows.truncate(fitting);
+        }
         let Some(due) = due else { return Ok(()) };
         // What is below a stored number and not stored counts as settled:
         // losses in memory are declared before the numbers after them are written.

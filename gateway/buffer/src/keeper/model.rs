@@ -42,7 +42,7 @@ struct Medium {
     bookmarks: BTreeMap<String, Bookmark>,
     gaps: BTreeMap<u64, (GapRecord, bool)>,
     segments: BTreeMap<u64, (SegmentHead, Vec<Row>)>,
-    listed: BTreeSet<u64>,
+    listed: BTreeMap<u64, (Epoch, Lane)>,
     /// Runs that left a trace; of others nothing can be known after a crash.
     epochs: BTreeSet<Epoch>,
     /// Damage is found when a segment is read.
@@ -98,7 +98,7 @@ impl Storage for Disk {
             return Err(StorageError::new(code, "chance"));
         }
         let medium = &mut *self.medium();
-        let empty: Vec<u64> = medium
+        let mut empty: Vec<u64> = medium
             .segments
             .iter()
             .filter(|(_, (_, rows))| rows.is_empty())
@@ -124,7 +124,12 @@ impl Storage for Disk {
             let (_, rows) = medium.segments.get_mut(&seq).unwrap();
             rows.retain(|row| row.id.number < first);
         }
-        medium.segments.retain(|_, (_, rows)| !rows.is_empty());
+        medium.segments.retain(|seq, (_, rows)| {
+            if rows.is_empty() {
+                empty.push(*seq);
+            }
+            !rows.is_empty()
+        });
         segments = medium
             .segments
             .iter()
@@ -132,12 +137,19 @@ impl Storage for Disk {
             .collect();
         let unlisted: Vec<u64> = medium
             .listed
-            .iter()
+            .keys()
             .copied()
             .filter(|seq| !medium.segments.contains_key(seq))
             .collect();
+        let missing = unlisted.iter().filter(|seq| !empty.contains(seq));
+        let lost = missing
+            .map(|&seq| {
+                let (epoch, lane) = medium.listed[&seq];
+                LostSegment { seq, epoch, lane, first: 1, last: u64::MAX }
+            })
+            .collect();
         let next_seq =
-            medium.listed.iter().chain(medium.segments.keys()).max().map_or(1, |s| s + 1);
+            medium.listed.keys().chain(medium.segments.keys()).max().map_or(1, |s| s + 1);
         let unsettled = medium.gaps.values().filter(|(_, settled)| !settled);
         Ok(Found {
             run: medium.run,
@@ -146,7 +158,7 @@ impl Storage for Disk {
             next_gap: medium.gaps.keys().next_back().map_or(0, |id| id + 1),
             next_seq,
             segments,
-            lost: Vec::<LostSegment>::new(),
+            lost,
             unlisted,
         })
     }
@@ -154,7 +166,7 @@ impl Storage for Disk {
     fn create(&mut self, head: &SegmentHead) -> Result<(), StorageError> {
         self.write(|medium| {
             medium.segments.insert(head.seq, (head.clone(), Vec::new()));
-            medium.listed.insert(head.seq);
+            medium.listed.insert(head.seq, (head.epoch, head.lane));
         })
     }
 
@@ -233,7 +245,7 @@ impl Storage for Disk {
                     *settled = true;
                 }
             }
-            medium.listed.retain(|seq| !save.unlisted.contains(seq));
+            medium.listed.retain(|seq, _| !save.unlisted.contains(seq));
         })
     }
 
