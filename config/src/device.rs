@@ -23,23 +23,8 @@ use crate::tree::{Node, Table, Value};
 use crate::{names, versions};
 
 /// Keys that only a device has.
-pub(crate) const OWN_KEYS: [&str; 15] = [
-    "name",
-    "profile",
-    "for",
-    "except",
-    "link",
-    "url",
-    "handle",
-    "budget",
-    "timeout",
-    "inflight",
-    "browse",
-    "security",
-    "user",
-    "password",
-    "namespace",
-];
+pub(crate) const OWN_KEYS: [&str; 10] =
+    ["name", "profile", "for", "except", "link", "url", "handle", "budget", "timeout", "inflight"];
 
 /// Keys of devices behind other drivers.
 const FOREIGN_KEYS: [&str; 7] =
@@ -110,28 +95,26 @@ pub(crate) fn layers<'a>(
     Layers { tables, params }
 }
 
-/// Reports unknown keys of the device's and the override's own tables.
-pub(crate) fn check_keys(
-    log: &Log,
-    device: &DeviceTable<'_>,
-    over: Option<&Override<'_>>,
-    layers: &Layers<'_>,
-) {
-    let params: Vec<&str> = layers.params.iter().map(|param| param.name).collect();
-    let foreign: &[&str] = &["mode", "sampling"];
-    let known = [&OWN_KEYS[..], foreign, &SHARED_KEYS, &link::QUIRKS, &params].concat();
-    Reader::new(log, device.table, phrase::A_DEVICE, device.place).only(&known);
-    if let Some(over) = over {
-        let reader = Reader::new(log, over.table, phrase::AN_OVERRIDE, over.place);
-        for key in IDENTITY_KEYS {
-            if let Some(entry) = over.table.get(key) {
-                log.report(
-                    Finding::new(&texts::OVERRIDES_IDENTITY, entry.key_place).with("key", key),
-                );
-            }
+/// Reports unknown keys of the device's own table.
+pub(crate) fn check_keys(log: &Log, device: &DeviceTable<'_>, layers: &Layers<'_>) {
+    Reader::new(log, device.table, phrase::A_DEVICE, device.place).only(&known_keys(layers));
+}
+
+/// Reports unknown keys of an override, and those it can't give.
+pub(crate) fn check_override_keys(log: &Log, over: &Override<'_>, layers: &Layers<'_>) {
+    for key in IDENTITY_KEYS {
+        if let Some(entry) = over.table.get(key) {
+            let finding = Finding::new(&texts::OVERRIDES_IDENTITY, entry.key_place);
+            log.report(finding.with("key", key));
         }
-        reader.only(&known);
     }
+    let reader = Reader::new(log, over.table, phrase::AN_OVERRIDE, over.place);
+    reader.only(&known_keys(layers));
+}
+
+fn known_keys<'a>(layers: &Layers<'a>) -> Vec<&'a str> {
+    let params: Vec<&str> = layers.params.iter().map(|param| param.name).collect();
+    [&OWN_KEYS[..], &FOREIGN_KEYS, &SHARED_KEYS, &link::QUIRKS, &params].concat()
 }
 
 /// Reads one device in the scope of its `for`.
@@ -267,7 +250,7 @@ fn read_params(
         let Some(node) = entry.map(|entry| &entry.node).or(param.default) else {
             let finding =
                 Finding::new(&texts::PARAM_MISSING, reader.place()).with("name", param.name);
-            reader.log.report(finding.related(param.place, phrase::PARAM_HERE));
+            reader.log.report(finding.related(param.place, phrase::PARAM_HERE).distinct());
             addresses = None;
             continue;
         };
@@ -431,7 +414,8 @@ pub(crate) fn read_name<'a>(reader: &Reader<'a>) -> Option<Text<'a>> {
 /// A link name that no `[[link]]` has.
 pub(crate) fn unknown_link(log: &Log, name: &str, place: Place, known: &[&str]) {
     let finding = Finding::new(&texts::UNKNOWN_LINK, place).with("name", name);
-    log.report(match nearest(name, known) {
+    let near = if log.is_known(&finding) { None } else { nearest(name, known) };
+    log.report(match near {
         Some(near) => finding.with("near", near).help(phrase::DID_YOU_MEAN),
         None => finding,
     });

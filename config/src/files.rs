@@ -10,7 +10,7 @@ use crate::each::Sheets;
 use crate::finding::{Finding, Log};
 use crate::reader::Reader;
 use crate::sheet;
-use crate::source::{FileId, Place, Sources};
+use crate::source::{FileId, Place, SourceFile, Sources};
 use crate::texts::{self, phrase};
 use crate::tree::{self, SyntaxError, Table, Value};
 
@@ -21,8 +21,8 @@ const MOST_BYTES: u64 = 8 << 20;
 /// The version of the map's language.
 const SCHEMA: i64 = 1;
 
-/// Syntax mistakes shown per file: behind the first ones the rest is echo.
-const MOST_SYNTAX_ERRORS: usize = 5;
+/// Syntax mistakes looked at per file: with more, the rest is echo.
+const MOST_SYNTAX_ERRORS: usize = 20;
 
 /// A file that was parsed.
 #[derive(Debug)]
@@ -97,9 +97,12 @@ fn read_document(log: &Log, sources: &mut Sources, dir: &Path, name: &str) -> Do
             let file = sources.add(name.to_owned(), String::new());
             let finding = Finding::new(&texts::FILE_TOO_LARGE, Place::top(file));
             log.report(finding.with("path", name).with("most", "8 MiB"));
-            return empty(file);
+            return empty(log, file);
         }
-        Err(error) => return empty(unreadable(log, sources, name, &error)),
+        Err(error) => {
+            let file = unreadable(log, sources, name, &error);
+            return empty(log, file);
+        }
     };
     match String::from_utf8(text) {
         Ok(text) => parse(log, sources, name, text),
@@ -109,12 +112,14 @@ fn read_document(log: &Log, sources: &mut Sources, dir: &Path, name: &str) -> Do
             let file = sources.add(name.to_owned(), text);
             let place = Place { file, start: before as u32, end: before as u32 + 1 };
             log.report(Finding::new(&texts::NOT_UTF8, place).with("path", name));
-            empty(file)
+            empty(log, file)
         }
     }
 }
 
-fn empty(file: FileId) -> Document {
+/// Stands in for a file that could not be read; what it lacks is not said.
+fn empty(log: &Log, file: FileId) -> Document {
+    log.ignore(whole(file));
     Document { root: Table::default(), top: Place::top(file) }
 }
 
@@ -152,25 +157,66 @@ fn parse(log: &Log, sources: &mut Sources, name: &str, text: String) -> Document
             log.report(Finding::new(&texts::ONLY_TOML_1_1, place).label(label));
         }
     }
-    for error in errors.iter().take(MOST_SYNTAX_ERRORS) {
-        report_syntax(log, error);
+    report_syntax(log, sources.file(file), &errors);
+    if errors.len() > MOST_SYNTAX_ERRORS {
+        log.ignore(whole(file));
     }
-    let top = Place::top(file);
-    if errors.is_empty() {
-        return Document { root, top };
-    }
-    // What the parser kept around a mistake may be cut short: its keys are
-    // still checked, but a table that looks incomplete may only look so.
-    Document { root, top }
+    Document { root, top: Place::top(file) }
 }
 
-fn report_syntax(log: &Log, error: &SyntaxError) {
-    if error.message.contains("duplicate key") {
-        log.report(Finding::new(&texts::DUPLICATE_KEY, error.place));
-        return;
+/// Reports the first mistake of each line; the rest of such a line is not
+/// looked at any more, the lines around it are.
+fn report_syntax(log: &Log, source: &SourceFile, errors: &[SyntaxError]) {
+    let mut last_line = 0;
+    for error in errors.iter().take(MOST_SYNTAX_ERRORS) {
+        let line = source.position(error.place.start).line;
+        if line == last_line {
+            continue;
+        }
+        last_line = line;
+        if error.message.contains("duplicate key") {
+            log.report(Finding::new(&texts::DUPLICATE_KEY, error.place));
+            continue;
+        }
+        let finding = Finding::new(&texts::SYNTAX, error.place);
+        let finding = finding.with("message", error.message.as_str());
+        let (start, end) = source.line_span(line);
+        log.report(match full_width(&source.text[start..end]) {
+            Some((wide, ascii)) => {
+                finding.with("wide", wide).with("ascii", ascii).help(phrase::FULL_WIDTH)
+            }
+            None => finding,
+        });
+        log.ignore(Place { start: start as u32, end: end as u32, ..error.place });
     }
-    let finding = Finding::new(&texts::SYNTAX, error.place);
-    log.report(finding.with("message", error.message.as_str()));
+}
+
+/// The first full-width sign outside of quotes, typed with a Chinese input
+/// method, and the sign that was meant.
+fn full_width(line: &str) -> Option<(String, &'static str)> {
+    const SIGNS: [(char, &str); 12] = [
+        ('，', ","),
+        ('“', "\""),
+        ('”', "\""),
+        ('‘', "'"),
+        ('’', "'"),
+        ('＝', "="),
+        ('：', ":"),
+        ('。', "."),
+        ('［', "["),
+        ('］', "]"),
+        ('｛', "{"),
+        ('｝', "}"),
+    ];
+    let outside = line.split('"').step_by(2);
+    let sign =
+        outside.flat_map(str::chars).find_map(|c| SIGNS.iter().find(|(sign, _)| *sign == c))?;
+    Some((sign.0.to_string(), sign.1))
+}
+
+/// All of a file.
+const fn whole(file: FileId) -> Place {
+    Place { file, start: 0, end: u32::MAX }
 }
 
 /// Shipped profiles that devices or profiles name, and those they build on.

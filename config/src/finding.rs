@@ -98,6 +98,8 @@ pub(crate) struct Finding {
     pub(crate) device: Option<Arc<str>>,
     /// How many more times the same was found at the same place.
     pub(crate) repeats: u32,
+    /// Its first word makes it another finding at the same place.
+    distinct: bool,
 }
 
 impl Finding {
@@ -111,6 +113,7 @@ impl Finding {
             related: Vec::new(),
             device: None,
             repeats: 0,
+            distinct: false,
         }
     }
 
@@ -118,6 +121,18 @@ impl Finding {
     pub(crate) fn with(mut self, name: &'static str, word: impl Into<Word>) -> Self {
         self.words.push((name, word.into()));
         self
+    }
+
+    /// Keeps it apart from others at the same place whose first word differs:
+    /// a table can lack several keys.
+    pub(crate) fn distinct(mut self) -> Self {
+        self.distinct = true;
+        self
+    }
+
+    fn key(&self) -> (u16, Place, String) {
+        let word = self.words.first().filter(|_| self.distinct);
+        (self.text.code, self.place, word.map_or("", |(_, word)| word.in_lang(Lang::En)).to_owned())
     }
 
     pub(crate) fn label(mut self, label: Phrase) -> Self {
@@ -233,7 +248,9 @@ struct Inner {
     list: Vec<Finding>,
     /// Positions by code and place: what a profile says wrong is said once,
     /// not once for each of its 300 devices.
-    seen: HashMap<(u16, Place), usize>,
+    seen: HashMap<(u16, Place, String), usize>,
+    /// Stretches that TOML itself could not make sense of.
+    damaged: Vec<Place>,
     dropped: u32,
     dropped_errors: u32,
     errors: usize,
@@ -245,7 +262,12 @@ struct Inner {
 impl Log {
     pub(crate) fn report(&self, mut finding: Finding) {
         let mut inner = self.inner.borrow_mut();
-        let key = (finding.text.code, finding.place);
+        let at = finding.place;
+        let inside = |d: &Place| d.file == at.file && d.start <= at.start && at.start <= d.end;
+        if inner.damaged.iter().any(inside) {
+            return;
+        }
+        let key = finding.key();
         let is_error = finding.text.severity == Severity::Error;
         inner.errors += usize::from(is_error);
         if let Some(position) = inner.seen.get(&key).copied() {
@@ -263,6 +285,22 @@ impl Log {
         let position = inner.list.len();
         inner.seen.insert(key, position);
         inner.list.push(finding);
+    }
+
+    /// Whether further findings are only counted.
+    pub(crate) fn is_full(&self) -> bool {
+        self.inner.borrow().list.len() >= MOST_FINDINGS
+    }
+
+    /// Whether the same was found at the same place before.
+    pub(crate) fn is_known(&self, finding: &Finding) -> bool {
+        self.is_full() || self.inner.borrow().seen.contains_key(&finding.key())
+    }
+
+    /// Says nothing more about a stretch: what was wrong with it is said, and
+    /// what seems wrong in it now is only the echo.
+    pub(crate) fn ignore(&self, place: Place) {
+        self.inner.borrow_mut().damaged.push(place);
     }
 
     /// Names the device whose expansion is walked from here on.

@@ -92,20 +92,21 @@ fn read_gateway(reader: &Reader<'_>) -> GatewayPlan {
     let mut plan = no_gateway();
     match reader.filled_text("id") {
         Some(id) => {
-            names::check(reader.log, names::Kind::Gateway, &id.value, id.place);
-            plan.id = id.value.into_owned();
+            if names::check(reader.log, names::Kind::Gateway, &id.value, id.place) {
+                plan.id = id.value.into_owned();
+            }
         }
         None if reader.entry("id").is_none() => reader.missing("id", "id = \"pot2-east\""),
         None => {}
     }
     match reader.filled_text("path") {
         Some(path) => {
-            for level in path.value.split('/') {
-                if !names::check(reader.log, names::Kind::PathLevel, level, path.place) {
-                    break;
-                }
+            let mut levels = path.value.split('/');
+            if levels
+                .all(|level| names::check(reader.log, names::Kind::PathLevel, level, path.place))
+            {
+                plan.path = path.value.into_owned();
             }
-            plan.path = path.value.into_owned();
         }
         None if reader.entry("path").is_none() => {
             reader.missing("path", "path = \"enterprise/site/area/line\"");

@@ -27,6 +27,7 @@ mod json;
 mod limits;
 mod link;
 mod load;
+mod mask;
 mod names;
 mod nearest;
 mod outage;

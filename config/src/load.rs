@@ -1,7 +1,7 @@
 //! From a directory to a plan, or to everything that is wrong with it.
 
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -61,6 +61,9 @@ pub(crate) struct Field {
     /// Where the period of each link's groups stands, parallel to `groups`.
     pub(crate) rate_places: Vec<Vec<Place>>,
     link_names: HashMap<String, usize>,
+    /// Links that are wrong in themselves, so that devices on them are not
+    /// said to name a link that is missing.
+    broken_links: HashSet<String>,
     device_names: HashMap<Arc<str>, Place>,
 }
 
@@ -147,12 +150,18 @@ fn read_links(log: &Log, files: &Files, field: &mut Field) {
                 }
                 names::check(log, names::Kind::Link, &name.value, name.place);
                 let name_text = name.value.into_owned();
-                let Some(draft) = link::read(&reader, name_text, name.place, true) else {
-                    continue;
-                };
-                add_link(log, field, draft);
+                match link::read(&reader, name_text.clone(), name.place, true) {
+                    Some(draft) => {
+                        add_link(log, field, draft);
+                    }
+                    None => {
+                        field.broken_links.insert(name_text);
+                    }
+                }
             }
-            except.finish(&reader);
+            if reader.entry("for").is_some() {
+                except.finish(&reader);
+            }
         }
     }
 }
@@ -211,6 +220,9 @@ fn expand_device<'a>(
     let chain = device::profile_chain(&own, profiles);
     let mut except = Except::read(&own);
     let has_for = own.entry("for").is_some();
+    if let Some(chain) = &chain {
+        device::check_keys(log, table, &device::layers(table, chain, None));
+    }
     for scope in each::scopes(&own, &files.sheets) {
         let own = Reader::new(log, table.table, phrase::A_DEVICE, table.place).scoped(&scope);
         let Some(name) = device::read_name(&own) else { break };
@@ -226,7 +238,9 @@ fn expand_device<'a>(
         }
         let Some(chain) = &chain else { continue };
         let layers: Layers<'_> = device::layers(table, chain, over);
-        device::check_keys(log, table, over, &layers);
+        if let Some(over) = over {
+            device::check_override_keys(log, over, &layers);
+        }
         if let Some(draft) = device::read(log, &name, table, &layers, scope.clone()) {
             add_device(log, field, draft);
         }
@@ -235,7 +249,8 @@ fn expand_device<'a>(
             break;
         }
     }
-    if chain.is_some() {
+    log.set_device(None);
+    if chain.is_some() && has_for {
         except.finish(&own);
     }
 }
@@ -256,7 +271,7 @@ fn add_device(log: &Log, field: &mut Field, draft: DeviceDraft) {
         Reach::Shared { name, place } => {
             let position = field.link_names.get(&name).copied();
             let position = position.filter(|position| field.links[*position].shared);
-            if position.is_none() {
+            if position.is_none() && !field.broken_links.contains(&name) {
                 let known: Vec<&str> =
                     field.links.iter().filter(|l| l.shared).map(|l| l.plan.name.as_str()).collect();
                 device::unknown_link(log, &name, place, &known);
@@ -336,7 +351,8 @@ fn check_unused(log: &Log, files: &Files, field: &Field, overrides: &HashMap<&st
     let names: Vec<&str> = field.entries.iter().map(|entry| entry.name.as_str()).collect();
     for (name, over) in overrides.iter().filter(|(_, over)| !over.used.get()) {
         let finding = Finding::new(&texts::OVERRIDES_NOTHING, over.place).with("name", *name);
-        log.report(match crate::nearest::nearest(name, &names) {
+        let near = if log.is_full() { None } else { crate::nearest::nearest(name, &names) };
+        log.report(match near {
             Some(near) => finding.with("near", near).help(phrase::DID_YOU_MEAN),
             None => finding,
         });

@@ -1,10 +1,10 @@
 //! Did you mean …? The known word nearest to a wrong one.
 
 /// The word of `known` that `wrong` was probably meant to be: equal but for
-/// case and separators, or at most a third of its letters away.
+/// case and separators, or less than a third of its letters away.
 pub(crate) fn nearest<'k>(wrong: &str, known: &[&'k str]) -> Option<&'k str> {
     let folded = fold(wrong);
-    let limit = (folded.len() / 3).clamp(1, 4);
+    let limit = (folded.len().saturating_sub(1) / 3).clamp(1, 4);
     known
         .iter()
         .map(|candidate| (distance(&folded, &fold(candidate), limit), *candidate))

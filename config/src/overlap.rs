@@ -3,7 +3,7 @@
 use forehearth_modbus::{Point, Table};
 use forehearth_model::DataType;
 
-use crate::finding::{Finding, Log};
+use crate::finding::{Finding, Log, Word};
 use crate::tag::TagDraft;
 use crate::texts::{self, phrase};
 
@@ -84,7 +84,11 @@ fn duplicate(log: &Log, other: &Extent<'_>, this: &Extent<'_>) {
 }
 
 fn report(log: &Log, code: &'static texts::CodeText, other: &Extent<'_>, this: &Extent<'_>) {
-    let registers = |extent: &Extent<'_>| extent.last - extent.first + 1;
+    let registers = |extent: &Extent<'_>| {
+        let count = extent.last - extent.first + 1;
+        let plural = if count == 1 { "" } else { "s" };
+        Word::Both(format!("{count} register{plural}"), format!("{count} 个寄存器"))
+    };
     let span = |extent: &Extent<'_>| {
         let start = extent.point.address;
         let mut end = start;

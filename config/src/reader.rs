@@ -73,7 +73,8 @@ impl<'a> Reader<'a> {
         let finding = Finding::new(&texts::UNKNOWN_KEY, entry.key_place)
             .with("key", entry.key.as_str())
             .with("table", self.what);
-        self.log.report(match nearest(&entry.key, known) {
+        let near = if self.log.is_full() { None } else { nearest(&entry.key, known) };
+        self.log.report(match near {
             Some(near) => finding.with("near", near).help(phrase::DID_YOU_MEAN),
             None => finding.with("known", known.join(" ")).help(phrase::KEYS_ARE),
         });
@@ -129,7 +130,8 @@ impl<'a> Reader<'a> {
     /// Reports a key that must be there.
     pub(crate) fn missing(&self, key: &'static str, example: &'static str) {
         let finding = Finding::new(&texts::MISSING_KEY, self.at);
-        self.log.report(finding.with("key", key).with("table", self.what).with("example", example));
+        let finding = finding.with("key", key).with("table", self.what).distinct();
+        self.log.report(finding.with("example", example));
     }
 
     pub(crate) fn wrong_type(&self, key: &str, node: &Node, expected: Phrase) {

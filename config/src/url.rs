@@ -19,6 +19,10 @@ pub(crate) struct Url<'a> {
 /// Takes a URL apart; what is wrong with it is in the log.
 pub(crate) fn parse<'t>(log: &Log, text: &'t Text<'_>, schemes: &[&str]) -> Option<Url<'t>> {
     let url = &*text.value;
+    if url.contains('@') {
+        log.report(Finding::new(&texts::SECRET_IN_URL, text.place));
+        return None;
+    }
     let known = || schemes.iter().map(|s| format!("{s}://")).collect::<Vec<_>>().join(" ");
     let Some((scheme, rest)) = url.split_once("://") else {
         let finding = Finding::new(&texts::URL_WITHOUT_SCHEME, text.place);
@@ -37,10 +41,6 @@ pub(crate) fn parse<'t>(log: &Log, text: &'t Text<'_>, schemes: &[&str]) -> Opti
     }
     let authority_len = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, rest) = rest.split_at(authority_len);
-    if authority.contains('@') {
-        log.report(Finding::new(&texts::SECRET_IN_URL, text.place));
-        return None;
-    }
     let Some((host, port)) = host_and_port(authority) else {
         let finding = Finding::new(&texts::WRONG_HOST, text.place);
         log.report(finding.with("value", authority));

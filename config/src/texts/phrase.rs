@@ -105,6 +105,7 @@ phrases! {
     NAMES_ARE = "known names: {known}" / "可用的名称：{known}";
     NO_NAMES_HERE = "there is no `for` and no parameter here; a brace is written `{{`" / "此处没有 `for` 也没有参数；字面括号写作 `{{`";
     RATES_ARE = "[rates] has {known}; a duration such as \"500ms\" is possible too" / "[rates] 中有 {known}；也可以直接写时长，例如 \"500ms\"";
+    FULL_WIDTH = "`{wide}` is a full-width sign; type `{ascii}`" / "`{wide}` 是全角符号，请输入半角 `{ascii}`";
     PROFILES_ARE = "known profiles: {known}" / "可用的设备类型：{known}";
     WIDTH_IS = "a width starts with 0: `{n:03}` gives 007" / "宽度以 0 开头：`{n:03}` 得到 007";
     RANGE_WITH_END = "a range names its last value: \"{range}\"" / "范围要写出最后一个值：\"{range}\"";

@@ -45,7 +45,7 @@ super::table! {
     }
     OVERLAP = 1107 Error {
         title: "tag `{tag}` overlaps `{other}`" / "点位 `{tag}` 与 `{other}` 重叠",
-        label: "{at} + {count} registers" / "{at} 起 {count} 个寄存器",
+        label: "{at} + {count}" / "{at} 起 {count}",
         help: "`{other}` is {other_type} and occupies {other_at}; is one of the two types too wide?" / "`{other}` 是 {other_type}，占用 {other_at}；是否有一个类型过宽？",
         explain: "Two tags of one device share registers, so at least one of them reads part of the other: a type is too wide, or an address is off. If both are right (a value read twice on purpose), write overlap = true on one of them." /
             "同一设备的两个点位共用寄存器，至少有一个读到了另一个的一部分：类型过宽，或地址有误。如果确实需要（有意重复读取），在其中一个点位上写 overlap = true。"
@@ -59,7 +59,7 @@ super::table! {
     }
     STRADDLED = 1109 Error {
         title: "tag `{tag}` straddles the registers of `{other}`" / "点位 `{tag}` 跨在 `{other}` 的寄存器上",
-        label: "{at} + {count} registers" / "{at} 起 {count} 个寄存器",
+        label: "{at} + {count}" / "{at} 起 {count}",
         help: "`{other}` occupies {other_at}, as wide as `{tag}`: is one address off by one?" / "`{other}` 占用 {other_at}，与 `{tag}` 同宽：是否有一个地址差一？",
         explain: "Two values of equal width share some but not all of their registers. This happens when a list counts from 0 and from 1 by turns, or when a pair starts at its second register." /
             "两个同宽的值共用部分寄存器。常见原因是点表中 0 起始与 1 起始混用，或从第二个寄存器开始取一对。"

@@ -142,7 +142,7 @@ super::table! {
             "列以 {row.列名} 的形式使用。"
     }
     SHEET_ROW = 1421 Error {
-        title: "this row has {found} columns, the first line has {expected}" / "该行有 {found} 列，而第一行有 {expected} 列",
+        title: "columns in this row: {found}, in the first line: {expected}" / "该行有 {found} 列，而第一行有 {expected} 列",
         label: "" / "",
         help: "a text that holds the separator stands in quotes" / "含有分隔符的文本要加引号",
         explain: "Every row of a sheet has as many columns as the first line. Columns are separated by comma, semicolon or tab, whichever the first line has most of." /
