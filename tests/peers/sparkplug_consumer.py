@@ -135,7 +135,7 @@ class Host:
         self.born = False
         self.seq = None
         self.bd_seq = None
-        self.devices = {}  # device ("" for the node) -> alias -> (name, datatype, quality)
+        self.devices = {}  # device ("" for the node) -> alias -> (name, datatype)
 
     def message(self, topic, data):
         """Takes one message and yields what there is to print."""
@@ -196,7 +196,7 @@ class Host:
         """One metric, named by its birth."""
         aliases = self.devices.get(device, {})
         if kind.endswith("BIRTH"):
-            name, datatype, quality = metric["name"].decode(), metric["datatype"], 192
+            name, datatype = metric["name"].decode(), metric["datatype"]
             if "timestamp" not in metric:
                 yield {"violation": f"{name} has no timestamp in {kind}"}
             if "alias" in metric:
@@ -204,27 +204,27 @@ class Host:
                 if taken:
                     yield {"violation": f"alias {metric['alias']} is used twice"}
         elif metric.get("alias") in aliases:
-            name, datatype, quality = aliases[metric["alias"]]
+            name, datatype = aliases[metric["alias"]]
             if "name" in metric:
                 yield {"violation": f"{name} has a name and an alias in {kind}"}
         elif "name" in metric:
-            name, datatype, quality = metric["name"].decode(), metric.get("datatype"), 192
+            name, datatype = metric["name"].decode(), metric.get("datatype")
         else:
             yield {"violation": f"{kind} of {device!r} with unknown alias {metric.get('alias')}"}
             return
         if metric.get("is_null") and VALUES & metric.keys():
             yield {"violation": f"{name} is null and has a value"}
         carried = properties(metric["properties"]) if "properties" in metric else {}
-        quality = carried.get("Quality", quality)
-        if "alias" in metric:
-            self.devices[device][metric["alias"]] = (name, datatype, quality)
+        if kind.endswith("BIRTH") and "alias" in metric:
+            self.devices[device][metric["alias"]] = (name, datatype)
         row |= {
             "name": name,
             "value": signed(scalar(metric), datatype),
             "type": datatype,
             "millis": metric.get("timestamp"),
             "historical": bool(metric.get("is_historical")),
-            "quality": quality,
+            # "Only required if the quality of the metric is not GOOD" (6.4.14).
+            "quality": carried.get("Quality", 192),
             "unit": carried.get("engUnit"),
         }
         yield row

@@ -57,10 +57,10 @@ impl Stage {
     fn assert_nothing_lost(&self) {
         let reads = self.devices.reads();
         assert!(reads.len() > 100, "only {} reads: nothing was tried", reads.len());
-        assert_all_arrive("native", &reads, || self.native.arrivals());
-        assert_all_arrive("sparkplug", &reads, || self.sparkplug.arrivals());
         assert_eq!(self.native.damaged(), Vec::<String>::new());
         assert_eq!(self.sparkplug.violations(), Vec::<String>::new());
+        assert_all_arrive("native", &reads, || self.native.arrivals());
+        assert_all_arrive("sparkplug", &reads, || self.sparkplug.arrivals());
         assert_eq!(self.native.gaps(), [], "a gap was declared though nothing may be lost");
         self.gateway.assert_books_balance();
     }

@@ -72,6 +72,7 @@ fn the_sparkplug_host_reads_the_standard_and_tells_each_broken_rule() {
     let data = host.arrivals().pop().unwrap();
     assert_eq!((data.value, data.micros, data.historical), (json!(5), 1_002_000, true));
     assert_eq!((&*data.device, &*data.tag), ("press", "count"));
+    assert!(data.good, "no Quality means good");
     let violations = host.violations();
     assert_eq!(violations.len(), 3, "{violations:?}");
     assert!(violations[0].contains("seq 3 after 1"), "{violations:?}");

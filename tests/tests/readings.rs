@@ -264,6 +264,6 @@ fn the_python_decoder_of_the_docs_reads_the_same_bytes() {
     let readings: usize = ours.map(|decoded| decoded.batch.readings.len()).sum();
     assert_eq!(rows.lines().count(), readings);
     let int = rows.lines().find(|row| row.split(' ').nth(3) == Some("0")).unwrap();
-    assert!(int.starts_with("gateway/1/"), "{int}");
+    assert!(int.starts_with("gateway/"), "{int}");
     assert!(int.ends_with(" -1234"), "the first tag of the map is -1234: {int}");
 }

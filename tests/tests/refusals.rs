@@ -26,7 +26,7 @@ fn a_broken_map_stops_the_start_with_file_line_and_column() {
     gateway.spawn(command);
     assert_eq!(gateway.ends().code(), Some(1), "{}", gateway.log());
     let log = gateway.log();
-    for place in ["devices/devices.toml:9:", "devices/devices.toml:10:", "FH"] {
+    for place in ["devices/devices.toml:10:16", "devices/devices.toml:11:23", "FH1101"] {
         assert!(log.contains(place), "no {place} in:\n{log}");
     }
     assert!(!log.contains("panicked"), "{log}");
@@ -108,11 +108,15 @@ fn a_full_disk_degrades_says_so_and_recovers() {
     let mut gateway = Gateway::new(&map).with_state(&disk.path().join("state"));
     gateway.start();
     eventually(10 * SECOND, "readings arrive", || (consumer.arrivals().len() > 5).then_some(()));
+    let health = gateway.health().unwrap();
+    assert_eq!(health["healthy"], true, "an absent broker is no fault of ours: {health}");
     let filler = disk.path().join("filler");
     let _ = fs::write(&filler, vec![0; 64 << 20]); // as much as there is
-    eventually(20 * SECOND, "/healthz says what is wrong", || {
+    let health = eventually(20 * SECOND, "/healthz says what is wrong", || {
         gateway.health().filter(|health| health["healthy"] == false)
     });
+    let problem = health["problems"][0].as_str().unwrap();
+    assert!(problem.contains("storage"), "does not say what is wrong: {health}");
     // What can be delivered still is.
     let before = consumer.arrivals().len();
     eventually(10 * SECOND, "readings still arrive", || {

@@ -82,25 +82,35 @@ fn write_map(dir: &Path, options: &Options, plcs: &[Plc]) -> io::Result<()> {
         dir.join("gateway.toml"),
         "schema = 1\n\n[gateway]\nid   = \"load\"\npath = \"bench/load\"\n",
     )?;
+    fs::create_dir_all(dir.join("profiles"))?;
+    fs::write(dir.join("profiles/load.toml"), profile(options))?;
     let mut toml = String::from("schema = 1\n");
     for plc in plcs {
         let _ = write!(
             toml,
-            "\n[[device]]\nname   = \"{}\"\ndriver = \"modbus\"\nurl    = \"tcp://{}\"\n\
-             unit   = 1\nrate   = \"{}ms\"\norder  = \"CDAB\"\n[device.tags]\n",
+            "\n[[device]]\nname    = \"{}\"\nprofile = \"load\"\nurl     = \"tcp://{}\"\nunit    = 1\n",
             plc.name(),
             plc.address(),
-            options.period.as_millis()
         );
-        for tag in 0..options.tags {
-            let at = u32::from(tag) * 2;
-            let _ = writeln!(
-                toml,
-                "t{tag:04} = {{ at = \"hr:{at}\", type = \"UDINT\", every_sample = true }}"
-            );
-        }
     }
     fs::write(devices.join("load.toml"), toml)
+}
+
+/// All devices are of one type, as in a plant.
+fn profile(options: &Options) -> String {
+    let mut toml = format!(
+        "schema  = 1\nprofile = \"load\"\ndriver  = \"modbus\"\norder   = \"CDAB\"\n\n[rates]\n\
+         scan = \"{}ms\"\n\n[tags]\n",
+        options.period.as_millis()
+    );
+    for tag in 0..options.tags {
+        let at = u32::from(tag) * 2;
+        let _ = writeln!(
+            toml,
+            "t{tag:04} = {{ at = \"hr:{at}\", type = \"UDINT\", rate = \"scan\", every_sample = true }}"
+        );
+    }
+    toml
 }
 
 /// The inputs of one device.
