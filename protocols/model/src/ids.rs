@@ -36,8 +36,10 @@ index_id! {
     GroupId
 }
 
-/// One run of the daemon. Grows by one at each start and is on disk before
-/// the first batch of that run is numbered.
+/// One run of the daemon. Grows at each start (to the Unix second, or by one
+/// where that is not more, so that a state directory that was wiped never
+/// repeats an epoch) and is on disk before the first batch of that run is
+/// numbered.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Epoch(pub u32);
 

@@ -1,6 +1,6 @@
 //! The commands, one file each.
 
-//mod buffer;
+mod buffer;
 mod check;
 mod decode;
 mod demo;
@@ -26,7 +26,7 @@ pub fn dispatch(cli: Cli) -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Decode(args) => decode::run(&args),
-        Command::Buffer(_) => ExitCode::FAILURE,
+        Command::Buffer(command) => buffer::run(&command),
     }
 }
 

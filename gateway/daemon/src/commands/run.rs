@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use forehearth_config::Plan;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -18,20 +19,7 @@ const WORKERS: usize = 2;
 /// Runs until SIGTERM or SIGINT.
 pub fn run(args: &RunArgs) -> ExitCode {
     logging::start(args.log);
-    let loaded = forehearth_config::load(&args.config);
-    let lang = Lang::or_environment(None).into();
-    let report = forehearth_config::render(&loaded.report, lang, false);
-    if !report.is_empty() {
-        say_error(report.trim_end());
-    }
-    let Some(plan) = loaded.plan else {
-        say_error(&format!(
-            "{} has mistakes; nothing was started. `forehearth check {}` shows them again",
-            args.config.display(),
-            args.config.display()
-        ));
-        return ExitCode::from(FINDINGS);
-    };
+    let Some(plan) = load(args) else { return ExitCode::from(FINDINGS) };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .thread_name("forehearth")
@@ -51,6 +39,24 @@ pub fn run(args: &RunArgs) -> ExitCode {
             ExitCode::from(FINDINGS)
         }
     }
+}
+
+/// The plan, or every mistake on stderr. The files' texts and trees, many
+/// times the plan, are gone when this returns.
+fn load(args: &RunArgs) -> Option<Plan> {
+    let loaded = forehearth_config::load(&args.config);
+    let lang = Lang::or_environment(None).into();
+    let report = forehearth_config::render(&loaded.report, lang, false);
+    if !report.is_empty() {
+        say_error(report.trim_end());
+    }
+    if loaded.plan.is_none() {
+        let dir = args.config.display();
+        say_error(&format!(
+            "{dir} has mistakes; nothing was started. `forehearth check {dir}` shows them again"
+        ));
+    }
+    loaded.plan
 }
 
 /// Turns true at the first SIGTERM or SIGINT.
