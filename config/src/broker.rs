@@ -14,7 +14,8 @@ use crate::texts::{self, phrase};
 use crate::tree::Value;
 use crate::url::{self, Url};
 
-const KEYS: [&str; 17] = [
+/// Every key of a `[[broker]]`.
+pub(crate) const KEYS: [&str; 17] = [
     "name",
     "url",
     "format",

@@ -68,7 +68,7 @@ fn values(reader: &Reader<'_>, entry: &Entry, sheets: &Sheets) -> Option<Vec<Bin
     }
     match &entry.node.value {
         Value::Text(text) => match text.strip_prefix("csv:") {
-            Some(path) => sheets.get(path).map(|sheet| rows(sheet)),
+            Some(path) => sheets.get(path).map(rows),
             None => range(reader, text, &entry.node),
         },
         Value::Array(items) => items.iter().map(|item| item_of(reader, item)).collect(),

@@ -25,7 +25,17 @@ pub(crate) struct GatewayFile {
     pub(crate) globs: Vec<Vec<(String, Place)>>,
 }
 
-const KEYS: [&str; 5] = ["schema", "gateway", "buffer", "broker", "status"];
+/// Every key of the file.
+pub(crate) const KEYS: [&str; 5] = ["schema", "gateway", "buffer", "broker", "status"];
+
+/// Every key of `[gateway]`.
+pub(crate) const GATEWAY_KEYS: [&str; 4] = ["id", "path", "title", "batch_within"];
+
+/// Every key of `[buffer]`.
+pub(crate) const BUFFER_KEYS: [&str; 4] = ["commit_within", "max_size", "max_age", "reserve"];
+
+/// Every key of `[status]`.
+pub(crate) const STATUS_KEYS: [&str; 1] = ["listen"];
 
 /// `batch_within`: below a millisecond nothing is batched, above ten seconds
 /// nobody calls it live (chosen).
@@ -88,14 +98,13 @@ fn no_gateway() -> GatewayPlan {
 }
 
 fn read_gateway(reader: &Reader<'_>) -> GatewayPlan {
-    reader.only(&["id", "path", "title", "batch_within"]);
+    reader.only(&GATEWAY_KEYS);
     let mut plan = no_gateway();
     match reader.filled_text("id") {
-        Some(id) => {
-            if names::check(reader.log, names::Kind::Gateway, &id.value, id.place) {
-                plan.id = id.value.into_owned();
-            }
+        Some(id) if names::check(reader.log, names::Kind::Gateway, &id.value, id.place) => {
+            plan.id = id.value.into_owned();
         }
+        Some(_) => {}
         None if reader.entry("id").is_none() => reader.missing("id", "id = \"pot2-east\""),
         None => {}
     }
@@ -130,7 +139,7 @@ fn default_buffer() -> BufferPlan {
 }
 
 fn read_buffer(reader: &Reader<'_>) -> BufferPlan {
-    reader.only(&["commit_within", "max_size", "max_age", "reserve"]);
+    reader.only(&BUFFER_KEYS);
     let mut plan = default_buffer();
     if let Some(within) = reader.duration("commit_within", COMMIT_WITHIN.0..=COMMIT_WITHIN.1) {
         plan.commit_within = within.value;
@@ -148,7 +157,7 @@ fn read_buffer(reader: &Reader<'_>) -> BufferPlan {
 }
 
 fn read_status(reader: &Reader<'_>) -> Option<StatusPlan> {
-    reader.only(&["listen"]);
+    reader.only(&STATUS_KEYS);
     let Some(listen) = reader.filled_text("listen") else {
         if reader.entry("listen").is_none() {
             reader.missing("listen", "listen = \"127.0.0.1:8390\"");

@@ -23,6 +23,8 @@ mod expr;
 mod files;
 mod finding;
 mod gateway;
+#[cfg(test)]
+mod ignored;
 mod json;
 mod limits;
 mod link;

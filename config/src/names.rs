@@ -1,6 +1,6 @@
 //! Which names are legal where: in MQTT topics, in Sparkplug, in file names and metrics.
 
-use crate::finding::{Finding, Log};
+use crate::finding::{Finding, Log, Word};
 use crate::source::Place;
 use crate::texts::{self, Phrase, phrase};
 
@@ -51,7 +51,14 @@ pub(crate) fn check(log: &Log, kind: Kind, name: &str, place: Place) -> bool {
         None => true,
         Some(reason) => {
             let finding = Finding::new(&texts::ILLEGAL_NAME, place)
-                .with("name", name.escape_debug().to_string())
+                .with(
+                    "name",
+                    if name.is_empty() {
+                        Word::from(["(empty)", "（空）"])
+                    } else {
+                        Word::Plain(name.escape_debug().to_string())
+                    },
+                )
                 .with("kind", kind.words())
                 .label(reason);
             log.report(finding);

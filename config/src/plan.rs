@@ -71,7 +71,9 @@ pub enum BrokerFormat {
     },
     /// Readings as JSON.
     Json {
-        /// Topic prefix with `{path}` and `{gateway}` already filled in.
+        /// Topic with `{path}` and `{gateway}` already filled in. `{device}`,
+        /// and with `per_tag` also `{tag}`, are left for the publisher; the
+        /// map is only accepted when they are there.
         topic: String,
         /// A topic per tag instead of one per device.
         per_tag: bool,

@@ -25,7 +25,7 @@ pub(crate) const SHARED_KEYS: [&str; 11] = [
     "tags",
 ];
 
-const OWN_KEYS: [&str; 4] = ["schema", "profile", "extends", "params"];
+pub(crate) const OWN_KEYS: [&str; 4] = ["schema", "profile", "extends", "params"];
 
 /// Longest chain of `extends` (chosen: shipped, vendor, company, site, and some).
 const MOST_ANCESTORS: usize = 8;

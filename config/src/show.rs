@@ -8,6 +8,7 @@ use crate::device::{self, DeviceTable};
 use crate::each::{self, Except};
 use crate::finding::Log;
 use crate::load::{self, Loaded};
+use crate::mask::mask;
 use crate::plan::{Deadband, DevicePlan, LinkPlan, Plan, TagPlan, Transport};
 use crate::quantity::show_duration;
 use crate::reader::Reader;
@@ -35,8 +36,8 @@ pub fn show(loaded: &Loaded, device: &str) -> Option<String> {
     let origins = origins(&log, loaded, device);
     let sources = &loaded.report.sources;
     if let Some(origins) = &origins {
-        for (key, places) in &origins.device {
-            let _ = writeln!(out, "  {key:<12} {}", places.join(", then "));
+        for (key, value, places) in &origins.device {
+            let _ = writeln!(out, "  {key:<12} {value:<28} from {}", places.join(", over "));
         }
     }
     for (tag, entry) in plan.tags.iter().zip(&plan.catalogue.tags) {
@@ -123,7 +124,8 @@ fn group_holds(plan: &Plan, tags: &[forehearth_model::TagId], tag: &TagPlan) -> 
 
 /// Where the values of a device come from, as `file:line` from strongest on.
 struct Origins<'a> {
-    device: Vec<(String, Vec<String>)>,
+    /// Key, value as written, places.
+    device: Vec<(String, String, Vec<String>)>,
     /// By name of the tag (of the array, for its elements): its tables, weakest first.
     tags: Vec<device::MergedTag<'a>>,
 }
@@ -178,14 +180,29 @@ fn origins<'a>(log: &'a Log, loaded: &'a Loaded, wanted: &str) -> Option<Origins
     None
 }
 
+/// Longest value that is shown, in characters.
+const LONGEST_VALUE: usize = 60;
+
+/// A value as it stands in its file, secrets masked, on one line.
+fn written(sources: &Sources, entry: &Entry) -> String {
+    let place = entry.node.place;
+    let text = &sources.file(place.file).text;
+    let text = text.get(place.start as usize..place.end as usize).unwrap_or_default();
+    let text = mask(text).split_whitespace().collect::<Vec<_>>().join(" ");
+    if text.chars().count() > LONGEST_VALUE {
+        return text.chars().take(LONGEST_VALUE).chain(['…']).collect();
+    }
+    text
+}
+
 fn origins_of<'a>(loaded: &'a Loaded, tables: &[&'a Table]) -> Origins<'a> {
     let sources = &loaded.report.sources;
-    let mut device: Vec<(String, Vec<String>)> = Vec::new();
+    let mut device: Vec<(String, String, Vec<String>)> = Vec::new();
     let mut add = |key: String, entry: &Entry| {
         let line = sources.file_and_line(entry.node.place);
-        match device.iter_mut().find(|(known, _)| *known == key) {
-            Some((_, lines)) => lines.push(line),
-            None => device.push((key, vec![line])),
+        match device.iter_mut().find(|(known, ..)| *known == key) {
+            Some((_, _, lines)) => lines.push(line),
+            None => device.push((key, written(sources, entry), vec![line])),
         }
     };
     for entry in tables.iter().rev().flat_map(|table| &table.entries) {

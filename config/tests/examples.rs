@@ -4,7 +4,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use forehearth_config::{Deadband, Lang, Loaded, Plan, Transport, load, render, show};
+use forehearth_config::{
+    BrokerFormat, Deadband, Lang, Loaded, PasswordSource, Plan, Transport, load, render, show,
+};
 use forehearth_modbus::Access;
 use forehearth_model::{DataType, Grade, Lane, TagKind};
 
@@ -136,6 +138,28 @@ fn a_safety_system_is_read_within_its_budget_and_never_written() {
 }
 
 #[test]
+fn the_gateway_file_means_what_it_says() {
+    let plan = plan("potline");
+    assert_eq!(plan.gateway.id, "pot2-east");
+    assert_eq!(plan.gateway.title[1], "电解二车间东");
+    assert_eq!(plan.catalogue.path, "acme/guangxi/potline-2/room-a");
+    assert_eq!((plan.buffer.max_size, plan.buffer.reserve), (48 << 30, 64 << 20));
+    let [plant, cloud] = plan.brokers.as_slice() else { panic!() };
+    assert_eq!((plant.host.as_str(), plant.port, plant.tls), ("127.0.0.1", 1883, false));
+    assert_eq!(plant.backlog, Some(2 << 20));
+    let scada = Some("scada".to_owned());
+    let group = "acme.guangxi".to_owned();
+    assert_eq!(plant.format, BrokerFormat::Sparkplug { group, primary_host: scada });
+    assert!(cloud.tls);
+    let topic = "fh/v1/acme/guangxi/potline-2/room-a/pot2-east".to_owned();
+    assert_eq!(cloud.format, BrokerFormat::Native { topic });
+    assert_eq!(cloud.password, Some(PasswordSource::Credential("mqtt-cloud".to_owned())));
+    assert_eq!(cloud.grades, Some(vec![Grade::General]));
+    assert_eq!(cloud.devices, Some(vec!["cell-*".to_owned()]));
+    assert_eq!(plan.status.unwrap().listen.port(), 8390);
+}
+
+#[test]
 fn show_tells_both_addresses_and_where_each_value_came_from() {
     let loaded = example("potline");
     let text = show(&loaded, "cell-042").unwrap();
@@ -145,7 +169,8 @@ fn show_tells_both_addresses_and_where_each_value_came_from() {
         "from devices/cells.toml:26: deadband",
         "from builtin:potcell-v3:16: at type unit rate label",
         "from profiles/potcell.toml:10: at type unit",
-        "rates.fast   devices/cells.toml:24, then profiles/potcell.toml:7, then builtin:potcell-v3:12",
+        "from devices/cells.toml:24, over profiles/potcell.toml:7, over builtin:potcell-v3:12",
+        "link         \"pc-{(n-1)/30+1:02}\"",
         "88.100.1234/POT2-042",
     ] {
         assert!(text.contains(part), "no `{part}` in:\n{text}");

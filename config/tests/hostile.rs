@@ -1,5 +1,5 @@
 //! Whatever stands in the files: no panic, no hang, bounded memory and output.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 use std::fs;
 use std::path::Path;
@@ -74,7 +74,8 @@ fn change() -> impl Strategy<Value = Change> {
 #[test]
 fn no_change_of_an_example_breaks_the_walker() {
     let seed: [u8; 32] = *b"forehearth config mutations 2026";
-    println!("seed {seed:?}");
+    // Shown when the test fails.
+    eprintln!("seed {seed:?}");
     let config = Config { cases: 400, failure_persistence: None, ..Config::default() };
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
     let mut runner = TestRunner::new_with_rng(config, rng);
