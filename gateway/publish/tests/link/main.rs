@@ -3,6 +3,8 @@
 
 mod broker;
 mod faults;
+mod handshake;
+mod host;
 mod hostile;
 mod json;
 mod memory_outbox;

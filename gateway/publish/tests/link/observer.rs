@@ -70,6 +70,10 @@ impl Observer {
         all
     }
 
+    pub(crate) fn retain(&self, topic: &str, payload: Vec<u8>) {
+        self.client.try_publish(topic, QoS::AtLeastOnce, true, payload).unwrap();
+    }
+
     pub(crate) fn publish(&self, topic: &str, payload: Vec<u8>) {
         self.client.try_publish(topic, QoS::AtLeastOnce, false, payload).unwrap();
     }

@@ -5,7 +5,7 @@ use forehearth_telemetry::proto::sparkplug::payload::metric::Value as Wire;
 use forehearth_telemetry::sparkplug::{self, Metric, Payload, REBIRTH};
 
 use crate::broker::Mosquitto;
-use crate::memory_outbox::{Running, parcel, settings, sparkplug_format};
+use crate::memory_outbox::{MemoryOutbox, Running, parcel, settings, sparkplug_format};
 use crate::observer::{Message, Observer};
 use crate::proxy::{Proxy, Way};
 
@@ -105,6 +105,66 @@ async fn tck_id_operational_behavior_data_commands_rebirth_action_2() {
     let counts = link.status.snapshot().counts;
     assert_eq!((counts.connects, counts.rebirths), (1, 1), "garbage dropped no connection");
     assert_eq!(counts.ignored_commands, 6);
+}
+
+/// Numbers of the batches in DDATA messages, in order.
+async fn numbers(observer: &mut Observer, count: usize) -> Vec<u64> {
+    let mut heard = Vec::new();
+    while heard.len() < count {
+        let uuid = payload(&observer.next("DDATA").await).uuid.unwrap();
+        heard.push(uuid.rsplit('/').next().unwrap().parse().unwrap());
+    }
+    heard
+}
+
+#[tokio::test]
+async fn x_sf_no_dup() {
+    let broker = Mosquitto::start();
+    let proxy = Proxy::start(broker.port).await;
+    let mut observer = Observer::start(broker.port).await;
+    let link = Running::start(settings(proxy.port, sparkplug_format()));
+    let status = &link.status;
+    for round in 0..4 {
+        for number in 1..=20 {
+            link.outbox.push(parcel(round * 20 + number));
+        }
+        link.outbox.until_settled(usize::try_from(round + 1).unwrap() * 20).await;
+        // What is confirmed is not sent again, however the connection ends.
+        proxy.set(Way::Cut);
+        link.outbox.until("offline", |_| status.snapshot().state == LinkState::Offline).await;
+        proxy.set(Way::Open);
+    }
+    link.outbox.push(parcel(81));
+    link.outbox.until_settled(81).await;
+    assert_eq!(numbers(&mut observer, 81).await, (1..=81).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn x_sf_order() {
+    let broker = Mosquitto::start();
+    let mut observer = Observer::start(broker.port).await;
+    let outbox = MemoryOutbox::default();
+    (1..=300).for_each(|number| outbox.push_backlog(parcel(number)));
+    let link = Running::start_with(settings(broker.port, sparkplug_format()), outbox);
+    link.outbox.until_settled(300).await;
+    assert_eq!(numbers(&mut observer, 300).await, (1..=300).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn x_sf_live_during_replay() {
+    let broker = Mosquitto::start();
+    let mut observer = Observer::start(broker.port).await;
+    let outbox = MemoryOutbox::default();
+    (1..=300).for_each(|number| outbox.push_backlog(parcel(number)));
+    let mut settings = settings(broker.port, sparkplug_format());
+    settings.backlog = Some(2000);
+    let link = Running::start_with(settings, outbox);
+    observer.next("NBIRTH").await;
+    let born = std::time::Instant::now();
+    link.outbox.push(parcel(1000));
+    while numbers(&mut observer, 1).await != [1000] {}
+    assert!(born.elapsed() < std::time::Duration::from_secs(5), "{:?}", born.elapsed());
+    assert!(link.outbox.state().settled.len() < 200, "the backlog still drains");
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Exact packet sequences of one Sparkplug session, in virtual time.
 
+mod conformance;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

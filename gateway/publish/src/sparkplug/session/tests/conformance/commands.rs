@@ -1,0 +1,143 @@
+//! Commands to the node and the primary host (Sparkplug 3.0, 5.4, 5.12 and 6.4.20).
+
+use super::life::LIFE;
+use super::*;
+
+const NCMD: &str = "spBv1.0/G/NCMD/pot2-east";
+const DCMD: &str = "spBv1.0/G/DCMD/pot2-east/cell-001";
+const STATE: &str = "spBv1.0/STATE/scada";
+
+fn command(metric: Metric) -> Vec<u8> {
+    format::encode(&Payload { metrics: vec![metric], ..Payload::default() })
+}
+
+fn named(name: &str, value: Option<Wire>, timestamp: Option<u64>) -> Vec<u8> {
+    command(Metric { name: Some(name.into()), value, timestamp, ..Metric::default() })
+}
+
+/// A node that was born, and what it answers to one command.
+fn answer(topic: &str, payload: &[u8]) -> Vec<String> {
+    let mut rig = Rig::new();
+    rig.connect();
+    let said = lines(&rig.hear(topic, payload, Keep::Passing));
+    let alive = rig.live(1, &[(0, CONNECTED + 5, &[(0, 41)])]);
+    assert_eq!(payloads(&alive, "DDATA").len(), 1, "data goes on");
+    said
+}
+
+const BORN_AGAIN: [&str; 4] = ["Rebirth", NBIRTH, CELL, SIS];
+
+#[test]
+fn tck_id_operational_behavior_data_commands_ncmd_rebirth_verb() {
+    assert_eq!(answer(NCMD, &rebirth(true)), BORN_AGAIN);
+    assert_eq!(answer(DCMD, &rebirth(true)), ["IgnoredCommand"], "no device command");
+}
+
+#[test]
+fn tck_id_operational_behavior_data_commands_ncmd_rebirth_name() {
+    let yes = Some(Wire::BooleanValue(true));
+    for other in ["node control/rebirth", "Rebirth", "Node Control/Reboot", ""] {
+        assert_eq!(answer(NCMD, &named(other, yes.clone(), None)), ["IgnoredCommand"], "{other}");
+    }
+}
+
+#[test]
+fn tck_id_operational_behavior_data_commands_ncmd_rebirth_value() {
+    for value in [None, Some(Wire::BooleanValue(false)), Some(Wire::StringValue("true".into()))] {
+        assert_eq!(answer(NCMD, &named(REBIRTH, value, None)), ["IgnoredCommand"]);
+    }
+}
+
+#[test]
+fn tck_id_payloads_name_cmd_requirement() {
+    let yes = Some(Wire::BooleanValue(true));
+    assert_eq!(answer(NCMD, &named(REBIRTH, yes.clone(), None)), BORN_AGAIN);
+    assert_eq!(answer(NCMD, &named(REBIRTH, yes, Some(5))), BORN_AGAIN);
+}
+
+#[test]
+fn tck_id_operational_behavior_data_commands_ncmd_metric_name() {
+    for (topic, name) in [(NCMD, "no such metric"), (DCMD, "no such tag"), (DCMD, "voltage")] {
+        let value = Some(Wire::DoubleValue(1.0));
+        assert_eq!(answer(topic, &named(name, value, None)), ["IgnoredCommand"], "{name}");
+    }
+}
+
+#[test]
+fn tck_id_operational_behavior_data_commands_rebirth_action_1() {
+    let mut rig = Rig::new();
+    rig.connect();
+    let (now, mut out) = (rig.now(), Vec::new());
+    let ask = rebirth(true);
+    let heard = Heard { topic: NCMD, payload: &ask, keep: Keep::Passing };
+    rig.session.heard(heard, now, &mut rig.archive, &mut out);
+    assert_eq!(lines(&out), ["Rebirth", NBIRTH]);
+    assert_eq!(rig.session.appetite(), Appetite::default(), "no data until the births are out");
+}
+
+#[test]
+fn x_process_survives() {
+    let mut dice = fastrand::Rng::with_seed(6);
+    let mut rig = Rig::with(node(plant::catalogue(), Some("scada"), 256 * 1024));
+    rig.connect();
+    rig.hear(STATE, br#"{"online":true,"timestamp":1}"#, Keep::Retained);
+    for _ in 0..5000 {
+        let bytes: Vec<u8> = (0..dice.usize(0..60)).map(|_| dice.u8(..)).collect();
+        let topic = [NCMD, DCMD, STATE, "spBv1.0/STATE/x"][dice.usize(0..4)];
+        rig.hear(topic, &bytes, Keep::Passing);
+    }
+    let alive = rig.live(1, &[(0, CONNECTED + 5, &[(0, 41)])]);
+    assert_eq!(payloads(&alive, "DDATA").len(), 1);
+}
+
+#[test]
+fn garbage_commands_of_the_recorded_life_are_counted() {
+    let ignored = |order: &Order| matches!(order, Order::Note(Note::IgnoredCommand));
+    assert_eq!(LIFE.orders.iter().filter(|(_, order)| ignored(order)).count(), 2);
+}
+
+/// A node of host `scada` after its STATE messages, and what it said to the last.
+fn after(states: &[&str]) -> (Rig, Vec<String>) {
+    let mut rig = Rig::with(node(plant::catalogue(), Some("scada"), 256 * 1024));
+    rig.connect();
+    let said = states.iter().map(|state| lines(&rig.hear(STATE, state.as_bytes(), Keep::Retained)));
+    let last = said.last().unwrap();
+    (rig, last)
+}
+
+const ONLINE: &str = r#"{"online":true,"timestamp":100}"#;
+const OFFLINE: &str = r#"{"online":false,"timestamp":100}"#;
+
+#[test]
+fn tck_id_message_flow_edge_node_birth_publish_phid_wait_id() {
+    let mut rig = Rig::with(node(plant::catalogue(), Some("scada"), 256 * 1024));
+    rig.connect();
+    for other in ["spBv1.0/STATE/Scada", "spBv1.0/STATE/scada2", "STATE/scada", "spBv1.0/STATE/"] {
+        let said = lines(&rig.hear(other, ONLINE.as_bytes(), Keep::Retained));
+        assert_eq!(said, ["IgnoredCommand"], "{other}");
+    }
+    assert!(!rig.session.is_online());
+}
+
+#[test]
+fn tck_id_message_flow_edge_node_birth_publish_phid_offline() {
+    let (mut rig, said) = after(&[ONLINE, OFFLINE]);
+    assert_eq!(said, ["NDEATH [bdSeq:=7]", "SUBSCRIBE spBv1.0/G/NCMD/pot2-east @3"]);
+    rig.answer(2);
+    assert_eq!(lines(&rig.answer(3)), ["DISCONNECT"]);
+}
+
+#[test]
+fn tck_id_operational_behavior_edge_node_termination_host_offline_timestamp() {
+    let (rig, said) = after(&[ONLINE, r#"{"online":false,"timestamp":99}"#]);
+    assert_eq!(said, [""; 0], "a will of an earlier life of the host");
+    assert!(rig.session.is_online());
+}
+
+#[test]
+fn tck_id_operational_behavior_primary_application_state_with_multiple_servers_state_subs() {
+    let mut rig = Rig::with(node(plant::catalogue(), Some("scada"), 256 * 1024));
+    let subscribed = lines(&rig.connect());
+    assert_eq!(subscribed[1], format!("SUBSCRIBE {NCMD},{STATE} @2"));
+    assert_eq!(subscribed.len(), 2, "and no birth");
+}
