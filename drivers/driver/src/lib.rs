@@ -4,14 +4,20 @@
 //! It never sees the gateway: it is asked to connect and to scan a group, and
 //! answers with [`Scan`]s. It has no clock of its own but the one it needs for
 //! deadlines, and keeps no queue.
+//!
+//! A [`PushDriver`] is one whose device speaks up by itself (OPC UA
+//! subscriptions): it hands over what arrives to a [`Sink`].
 
 #[cfg(feature = "contract")]
 pub mod contract;
+mod push;
 
 use std::future::Future;
 use std::pin::Pin;
 
 use forehearth_model::{GroupId, Quality, Scan};
+
+pub use push::{LinkNews, NobodyListens, PushDriver, Sink};
 
 /// A boxed future, so that drivers of several kinds stand behind one trait.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

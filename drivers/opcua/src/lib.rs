@@ -1,17 +1,39 @@
 //! OPC UA servers: an outside wire library behind a session that believes only data.
 //!
 //! The library (`opcua`, which is async-opcua) encodes, signs and encrypts;
-//! everything that decides is ours. Cores without socket or clock:
-//! [`NodeRef`] (how a map names a node), `namespaces` (which number that is
-//! today), `quality` and `value` (what a server's answer means) and
-//! `supervision` (is every subscription still delivering, is anything missing).
+//! everything that decides is ours. [`OpcUaSubscriber`] is a push driver,
+//! [`OpcUaPoller`] a polled one; both take the same [`Settings`].
+//!
+//! Cores without socket or clock: [`NodeRef`] (how a map names a node),
+//! `namespaces` (which number that is today), `quality` and `value` (what an
+//! answer means), `supervision` (is every subscription still delivering, is
+//! anything missing), `board` (what was last said of each tag), `security`
+//! (which endpoint is taken). Around them: `session` (one connection),
+//! `services` (the requests it makes), `trust` and `identity` (certificates).
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
-#![allow(dead_code, reason = "the session around these cores is being written")]
 
+mod backoff;
+mod board;
+mod fault;
+mod identity;
 mod namespaces;
 mod node;
+mod poller;
 mod quality;
+mod security;
+mod services;
+mod session;
+mod settings;
+mod subscriber;
 mod supervision;
+mod trust;
 mod value;
 
+pub use board::Tally;
+pub use identity::{Identity, IdentityError};
 pub use node::{NodeError, NodeRef, is_alias};
+pub use poller::OpcUaPoller;
+pub use security::{Mode, Policy, Security, SecurityError};
+pub use settings::{Group, Item, Settings, User};
+pub use subscriber::OpcUaSubscriber;
+pub use trust::{Fingerprint, FingerprintError, Trust};

@@ -45,7 +45,10 @@ pub(crate) enum Action {
     RebuildSubscription(usize),
     /// Drop the session with all subscriptions and make a new one.
     RebuildSession,
-    /// Read every item of this group once.
+    /// Read every item of this group once: what was said before and declared
+    /// Bad since may still hold.
+    Confirm(usize),
+    /// Read every item of this group once: what changed may have been lost.
     ReadAll(usize),
     /// Every tag of this group is Bad from now on.
     DeclareBad(usize, Quality),
@@ -68,7 +71,7 @@ pub(crate) enum Kind {
 pub(crate) enum Verdict {
     /// It is the next one.
     Deliver,
-    /// Messages before it are missing: do the action that came along, and
+    /// Messages before it are missing: do the actions that came along, and
     /// what [`Supervision::republished`] says then, before it is delivered.
     RepairFirst,
     /// It was delivered before, or belongs to no subscription of ours.
@@ -96,7 +99,7 @@ struct Line {
     /// What was recovered last, lest a message that was merely late is
     /// delivered twice.
     recovered: Option<(u32, u32)>,
-    refresh_due: bool,
+    refresh: Option<Action>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -136,7 +139,7 @@ impl Supervision {
             expected: 1,
             repair: None,
             recovered: None,
-            refresh_due: false,
+            refresh: None,
         };
         self.lines.insert(id, line);
     }
@@ -154,6 +157,18 @@ impl Supervision {
     /// The group of a subscription.
     pub(crate) fn group(&self, id: SubscriptionId) -> Option<usize> {
         self.lines.get(&id).map(|line| line.group)
+    }
+
+    /// Whether newer messages than the next may be waiting at the server,
+    /// because the connection was away.
+    pub(crate) fn is_draining(&self, id: SubscriptionId) -> bool {
+        self.lines.get(&id).is_some_and(|line| line.refresh.is_some())
+    }
+
+    /// Whether a group's subscription was heard within its word.
+    pub(crate) fn is_alive(&self, group: usize, now: Instant) -> bool {
+        let line = self.lines.values().find(|line| line.group == group);
+        line.is_some_and(|line| line.asked_again.is_none() && line.deadline() > now)
     }
 
     /// All subscriptions.
@@ -176,10 +191,7 @@ impl Supervision {
         line.asked_again = None;
         self.unproven.remove(&line.group);
         let drained = kind != Kind::Data { more: true };
-        if drained && std::mem::take(&mut line.refresh_due) {
-            actions.push(Action::ReadAll(line.group));
-        }
-        match (kind, ahead(line.expected, sequence)) {
+        let verdict = match (kind, ahead(line.expected, sequence)) {
             (Kind::Data { .. }, 0) => {
                 line.expected = after(sequence);
                 Verdict::Deliver
@@ -205,7 +217,11 @@ impl Supervision {
                 actions.push(Action::RebuildSubscription(line.group));
                 Verdict::Deliver
             }
+        };
+        if verdict == Verdict::Deliver && drained {
+            actions.extend(line.refresh.take());
         }
+        verdict
     }
 
     /// A message that was asked for again came, or the server no longer has it.
@@ -242,7 +258,7 @@ impl Supervision {
         for (id, line) in &mut self.lines {
             line.heard = now;
             line.asked_again = None;
-            line.refresh_due = true;
+            line.refresh = Some(Action::Confirm(line.group));
             line.repair = Some(Repair { next: line.expected, until: None, lost: false });
             line.recovered = None;
             actions.push(Action::Republish { subscription: *id, sequence: line.expected });
@@ -295,7 +311,7 @@ impl Line {
     ) -> Verdict {
         if hole > i64::from(LARGEST_HOLE) {
             self.declare_lost(actions);
-            return Verdict::Deliver;
+            return Verdict::RepairFirst;
         }
         let next = self.expected;
         self.repair = Some(Repair { next, until: Some(sequence), lost: false });
@@ -304,9 +320,10 @@ impl Line {
         Verdict::RepairFirst
     }
 
-    fn declare_lost(&self, actions: &mut Vec<Action>) {
+    /// Every tag is read anew as soon as the messages under way are delivered.
+    fn declare_lost(&mut self, actions: &mut Vec<Action>) {
         actions.push(Action::DeclareBad(self.group, Quality::BadDataLost));
-        actions.push(Action::ReadAll(self.group));
+        self.refresh = Some(Action::ReadAll(self.group));
     }
 
     fn was_recovered(&self, sequence: u32) -> bool {
@@ -421,10 +438,10 @@ mod tests {
         bench.message(1, DATA);
         bench.message(4, DATA);
         assert_eq!(bench.republished(2, false), republish(3), "the rest may still be there");
-        assert_eq!(
-            bench.republished(3, true),
-            vec![Action::DeclareBad(GROUP, Quality::BadDataLost), Action::ReadAll(GROUP)]
-        );
+        let lost = vec![Action::DeclareBad(GROUP, Quality::BadDataLost)];
+        assert_eq!(bench.republished(3, true), lost);
+        let read = vec![Action::ReadAll(GROUP)];
+        assert_eq!(bench.message(5, Kind::KeepAlive), (Verdict::Deliver, read));
     }
 
     #[test]
@@ -438,9 +455,10 @@ mod tests {
     #[test]
     fn a_huge_hole_is_not_asked_for() {
         let mut bench = bench();
-        let lost = vec![Action::DeclareBad(GROUP, Quality::BadDataLost), Action::ReadAll(GROUP)];
-        assert_eq!(bench.message(1_000_000, DATA), (Verdict::Deliver, lost));
-        assert_eq!(bench.message(1_000_001, DATA), (Verdict::Deliver, vec![]));
+        let lost = vec![Action::DeclareBad(GROUP, Quality::BadDataLost)];
+        assert_eq!(bench.message(1_000_000, DATA), (Verdict::RepairFirst, lost));
+        let read = vec![Action::ReadAll(GROUP)];
+        assert_eq!(bench.message(1_000_001, DATA), (Verdict::Deliver, read));
     }
 
     #[test]
@@ -488,7 +506,7 @@ mod tests {
         assert_eq!(bench.republished(3, false), vec![], "that was all; nothing is lost");
         let more = Kind::Data { more: true };
         assert_eq!(bench.message(3, more), (Verdict::Deliver, vec![]), "not drained yet");
-        assert_eq!(bench.message(4, DATA), (Verdict::Deliver, vec![Action::ReadAll(GROUP)]));
+        assert_eq!(bench.message(4, DATA), (Verdict::Deliver, vec![Action::Confirm(GROUP)]));
         assert_eq!(bench.message(5, DATA), (Verdict::Deliver, vec![]), "once");
     }
 

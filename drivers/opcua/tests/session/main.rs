@@ -1,0 +1,11 @@
+//! The driver against a server no one here wrote: asyncua, from PyPI, in the
+//! `.venv` that `make test` sets up.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod cuts;
+mod listener;
+mod polling;
+mod proxy;
+mod reading;
+mod secured;
+mod server;
