@@ -119,6 +119,9 @@ fn a_clean_stop_says_goodbye_and_keeps_what_waits() {
     let state = gateway.state().to_str().unwrap().to_owned();
     let stat = Gateway::verb(&["buffer", "stat", "--state", &state, "--json"]);
     assert!(stat.status.success(), "{}", String::from_utf8_lossy(&stat.stderr));
+    let stat: serde_json::Value = serde_json::from_slice(&stat.stdout).unwrap();
+    assert_eq!(stat["clean"], true, "{stat}");
+    assert!(stat["readings"].as_u64().unwrap() > 30, "3 s of 20 readings/s: {stat}");
     network.restore();
     gateway.start();
     let (reads, excuses) = (devices.reads(), [first, second]);
