@@ -41,7 +41,8 @@ pub enum Destinations {
 pub struct Sealed {
     /// The batch.
     pub batch: Batch,
-    /// When its oldest reading was acquired, on the monotonic clock.
+    /// When its oldest reading was acquired, on the monotonic clock. A sample
+    /// that was held back counts from when it was released.
     pub acquired: Instant,
 }
 
@@ -156,6 +157,11 @@ impl Batcher {
     pub(crate) fn flush(&mut self, now: Instant) {
         self.seal(Lane::Alarm, now);
         self.seal(Lane::Live, now);
+    }
+
+    /// What the open batches say of the wall clock.
+    pub(crate) const fn clock(&self) -> ClockState {
+        self.origin.clock
     }
 
     /// What is known of the wall clock from now on. A batch tells one state,

@@ -6,17 +6,30 @@
 //! numbering without holes. At any moment
 //! `acquired = suppressed + pending + batched`.
 //!
+//! A few tags have [`Stages`] besides: filters, a swinging door, windows,
+//! limits. Windows and limits tell tags of their own.
+//!
 //! This crate has no clock, no I/O, no tokio and no queue that another task
 //! fills; it allocates per batch, never per sample.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+mod alarm;
 mod batcher;
+mod chain;
 mod condition;
+mod filter;
 mod pipeline;
 mod rule;
+mod stages;
+mod swing;
 mod tag;
+mod window;
 
+pub use alarm::{AlarmLimits, Level};
 pub use batcher::{Destinations, EARLY_EVERY, MAX_BYTES, MAX_READINGS, Sealed};
+pub use filter::{Filter, MOST_RECENT, Spike};
 pub use pipeline::{Counts, Pipeline, Settings};
 pub use rule::{Report, Rule};
+pub use stages::Stages;
 pub use tag::LastKnown;
+pub use window::{Keep, WindowStage};

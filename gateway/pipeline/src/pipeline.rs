@@ -3,13 +3,17 @@
 use std::time::{Duration, Instant};
 
 use forehearth_model::{
-    BatchId, BootId, CatalogueHash, ClockState, Epoch, Reading, Scan, Severity, Value,
+    BatchId, BootId, CatalogueHash, ClockState, DeviceId, Epoch, Lane, Reading, Scan, Severity,
+    Stamp, TagId, Value,
 };
 
 use crate::batcher::{Batcher, Destinations, Limits, MAX_BYTES, MAX_READINGS, Origin, Sealed};
+use crate::chain::{Chain, Derived, Made, Moment, Outcome, Telling};
 use crate::condition::judge;
 use crate::rule::{Prepared, Rule, RuleBook};
-use crate::tag::{LastKnown, Tag};
+use crate::stages::Stages;
+use crate::swing::Visitor;
+use crate::tag::{LastKnown, Place, Tag};
 
 /// What every batch of a run shares, and when a batch is closed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -56,11 +60,14 @@ impl Settings {
 /// `acquired = suppressed + pending + batched`, always.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Counts {
-    /// Samples taken, failed ones included.
+    /// Samples taken, failed ones included, and the derived values that became
+    /// readings.
     pub acquired: u64,
     /// No news: not sent on purpose.
     pub suppressed: u64,
-    /// News not handed over yet.
+    /// Not handed over yet: readings of an open batch, and samples that a
+    /// swinging door holds back. A held one is suppressed when the next shows
+    /// that it isn't needed, and becomes a reading otherwise.
     pub pending: u64,
     /// Handed over in numbered batches.
     pub batched: u64,
@@ -69,6 +76,9 @@ pub struct Counts {
     /// Samples of a tag the plan does not have: refused, outside the books,
     /// a defect of the driver.
     pub foreign: u64,
+    /// Values of windows and alarms among `acquired`: made here, of samples
+    /// that are counted too.
+    pub derived: u64,
 }
 
 /// Judges, filters and batches the samples of all links. One owner, no clock.
@@ -80,6 +90,13 @@ pub struct Counts {
 pub struct Pipeline {
     rules: Vec<Prepared>,
     tags: Vec<Tag>,
+    /// Of the tags that have stages.
+    chains: Vec<Chain>,
+    made: Made,
+    /// Readings with stamps of their own, before they are put in order.
+    early: Vec<Early>,
+    /// Derived readings with the stamp of the scan at hand.
+    beside: Vec<(Lane, Reading)>,
     batcher: Batcher,
     counts: Counts,
     start: Instant,
@@ -100,9 +117,28 @@ impl Pipeline {
         Self {
             rules: book.finish(),
             tags,
+            chains: Vec::new(),
+            made: Made::default(),
+            early: Vec::new(),
+            beside: Vec::new(),
             batcher: Batcher::new(BatchId::new(settings.epoch, 1), origin, limits),
             counts: Counts::default(),
             start: now,
+        }
+    }
+
+    /// Gives some tags their stages, once. Tags
+    /// that stages tell of must have a rule as all others; their samples come
+    /// from here and never from a driver.
+    pub fn stage(&mut self, stages: impl IntoIterator<Item = (TagId, Stages)>) {
+        for (id, stages) in stages {
+            let Some(tag) = self.tags.get_mut(id.index()) else { continue };
+            if stages.is_empty() || tag.place.chain().is_some() {
+                continue;
+            }
+            let rule = tag.place.rule();
+            tag.place = Place::with_chain(position(self.chains.len()));
+            self.chains.push(Chain::new(id, position(rule), &self.rules[rule], stages));
         }
     }
 
@@ -111,13 +147,30 @@ impl Pipeline {
     pub fn take(&mut self, scan: &Scan, acquired: Instant) {
         let since_start = acquired.saturating_duration_since(self.start);
         let at = u64::try_from(since_start.as_micros()).unwrap_or(u64::MAX);
+        if !self.chains.is_empty() {
+            self.take_staged(scan, at, acquired);
+        }
+        let mut outcomes = self.made.outcomes.drain(..);
         self.batcher.begin_scan();
         for sample in &scan.samples {
             let Some(tag) = self.tags.get_mut(sample.tag.index()) else {
                 self.counts.foreign += 1;
                 continue;
             };
-            let rule = &self.rules[tag.rule as usize];
+            if let Some(chain) = tag.place.chain() {
+                self.counts.acquired += 1;
+                match outcomes.next() {
+                    Some(Outcome::News(reading)) => {
+                        let lane = self.rules[self.chains[chain].rule as usize].lane;
+                        self.batcher.push(lane, (scan.device, scan.stamp), reading, acquired);
+                        self.counts.pending += 1;
+                    }
+                    Some(Outcome::Held) => self.counts.pending += 1,
+                    Some(Outcome::Suppressed) | None => self.counts.suppressed += 1,
+                }
+                continue;
+            }
+            let rule = &self.rules[tag.place.rule()];
             let quality = judge(rule, sample.quality, &sample.value);
             // Whatever a driver leaves in a bad sample must not pass for a value.
             let value = match quality.severity() {
@@ -133,6 +186,91 @@ impl Pipeline {
                 self.counts.suppressed += 1;
             }
         }
+        drop(outcomes);
+        // They were pending while they were held.
+        let dropped = std::mem::take(&mut self.made.dropped);
+        self.counts.pending -= dropped;
+        self.counts.suppressed += dropped;
+        for (lane, reading) in self.beside.drain(..) {
+            self.batcher.push(lane, (scan.device, scan.stamp), reading, acquired);
+        }
+    }
+
+    /// Sends the samples of staged tags through their chains. What that makes
+    /// with an earlier stamp (samples that were held, windows that are over)
+    /// is told first, in runs of its own.
+    fn take_staged(&mut self, scan: &Scan, at: u64, acquired: Instant) {
+        let moment = Moment { device: scan.device, stamp: scan.stamp, at };
+        for sample in &scan.samples {
+            let Some(tag) = self.tags.get_mut(sample.tag.index()) else { continue };
+            let Some(chain) = tag.place.chain() else { continue };
+            let chain = &mut self.chains[chain];
+            let rule = &self.rules[chain.rule as usize];
+            chain.take(sample, moment, rule, tag, &mut self.made);
+            let lane = rule.lane;
+            self.early
+                .extend(self.made.released.take().map(|held| Early::new(chain.tag, held, lane)));
+        }
+        self.settle_derived(moment);
+        self.push_early(acquired);
+    }
+
+    /// Decides which derived values become readings: those of now stand
+    /// beside the readings of the scan, those of a window before them.
+    fn settle_derived(&mut self, moment: Moment) {
+        for derived in self.made.derived.drain(..) {
+            let Derived { tag: id, stamp, quality, value, telling } = derived;
+            let Some(tag) = self.tags.get_mut(id.index()) else { continue };
+            let Some(rule) = self.rules.get(tag.place.rule()) else { continue };
+            let news = match telling {
+                Telling::IfNews => tag.take(rule, (quality, &value), stamp, moment.at),
+                Telling::Always => {
+                    tag.know((quality, &value), stamp, moment.at);
+                    tag.report(quality, &value, moment.at);
+                    true
+                }
+            };
+            if !news {
+                continue;
+            }
+            self.counts.acquired += 1;
+            self.counts.derived += 1;
+            self.counts.pending += 1;
+            let (lane, device) = (rule.lane, moment.device);
+            let reading = Reading { tag: id, quality, value };
+            if stamp == moment.stamp {
+                self.beside.push((lane, reading));
+            } else {
+                self.early.push(Early { stamp, device, lane, reading });
+            }
+        }
+    }
+
+    /// Puts readings with stamps of their own into the open batches, oldest
+    /// first: those of one device and stamp share a run.
+    fn push_early(&mut self, acquired: Instant) {
+        self.early.sort_by_key(|early| (early.stamp, early.device));
+        let mut run = None;
+        for early in self.early.drain(..) {
+            let of = (early.device, early.stamp);
+            if run.replace(of) != Some(of) {
+                self.batcher.begin_scan();
+            }
+            self.batcher.push(early.lane, of, early.reading, acquired);
+        }
+    }
+
+    /// Makes readings of all samples that are held back.
+    fn release_held(&mut self, now: Instant) {
+        for chain in &mut self.chains {
+            let Some(held) = chain.release() else { continue };
+            if let Some(tag) = self.tags.get_mut(chain.tag.index()) {
+                tag.report(held.quality, &held.value, held.at);
+            }
+            let lane = self.rules[chain.rule as usize].lane;
+            self.early.push(Early::new(chain.tag, held, lane));
+        }
+        self.push_early(now);
     }
 
     /// The next batch that has to leave now; `None` when there is none.
@@ -152,14 +290,22 @@ impl Pipeline {
         self.batcher.deadline(destinations)
     }
 
-    /// Closes every open batch, for a stop. Poll until `None` afterwards.
+    /// Makes readings of what is held back and closes every open batch, for a
+    /// stop. An open window is given up: the next start tells what it has of
+    /// it. Poll until `None` afterwards.
     pub fn flush(&mut self, now: Instant) {
+        self.release_held(now);
         self.batcher.flush(now);
     }
 
     /// What is known of the wall clock from now on; a change closes the open
-    /// batches, since a batch tells one state. Poll until `None` afterwards.
+    /// batches, since a batch tells one state, and ends what spans stamps:
+    /// what doors hold back is told, open windows are given up. Poll until
+    /// `None` afterwards.
     pub fn set_clock(&mut self, clock: ClockState, now: Instant) {
+        if clock != self.batcher.clock() {
+            self.release_held(now);
+        }
         self.batcher.set_clock(clock, now);
     }
 
@@ -174,6 +320,27 @@ impl Pipeline {
     pub fn last_values(&self) -> impl ExactSizeIterator<Item = LastKnown<'_>> {
         self.tags.iter().map(Tag::last_known)
     }
+}
+
+/// A reading with an earlier stamp than the scan at hand.
+#[derive(Debug)]
+struct Early {
+    stamp: Stamp,
+    device: DeviceId,
+    lane: Lane,
+    reading: Reading,
+}
+
+impl Early {
+    fn new(tag: TagId, held: Visitor, lane: Lane) -> Self {
+        let reading = Reading { tag, quality: held.quality, value: held.value };
+        Self { stamp: held.stamp, device: held.device, lane, reading }
+    }
+}
+
+/// A position as the table of tags has it; tag ids are 32 bits wide.
+fn position(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

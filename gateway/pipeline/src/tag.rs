@@ -15,11 +15,36 @@ pub struct LastKnown<'a> {
     pub value: &'a Value,
 }
 
+/// Where a tag's rule stands: in the rule book, or with the chain of its
+/// stages. One number for both, so that a tag without stages pays one
+/// comparison for those with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Place(u32);
+
+impl Place {
+    const CHAINS: u32 = 1 << 31;
+
+    /// The place of chain number `chain`.
+    pub(crate) const fn with_chain(chain: u32) -> Self {
+        Self(chain | Self::CHAINS)
+    }
+
+    /// The place of the chain; `None` for a tag without stages.
+    pub(crate) const fn chain(self) -> Option<usize> {
+        if self.0 < Self::CHAINS { None } else { Some((self.0 & !Self::CHAINS) as usize) }
+    }
+
+    /// The place in the rule book, for a tag without stages.
+    pub(crate) const fn rule(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// One row of the table of last known values: 80 bytes, so 4 MB at 50,000 tags.
 #[derive(Debug)]
 pub(crate) struct Tag {
-    /// Place of its rule in the rule book.
-    pub(crate) rule: u32,
+    /// Where its rule stands.
+    pub(crate) place: Place,
     /// `None` until the first reading.
     reported_quality: Option<Quality>,
     quality: Quality,
@@ -32,9 +57,10 @@ pub(crate) struct Tag {
 }
 
 impl Tag {
+    /// A tag whose rule stands at `rule` in the rule book.
     pub(crate) const fn new(rule: u32) -> Self {
         Self {
-            rule,
+            place: Place(rule),
             reported_quality: None,
             quality: Quality::BadWaitingForFirstValue,
             value: Value::Null,
@@ -61,25 +87,44 @@ impl Tag {
         at: u64,
     ) -> bool {
         let news = self.is_news(rule, quality, value, at);
-        self.stamp = stamp;
-        self.acquired_at = at;
-        self.quality = quality;
-        self.value.clone_from(value);
+        self.know((quality, value), stamp, at);
         if news {
-            self.reported.clone_from(value);
-            self.reported_quality = Some(quality);
-            self.reported_at = at;
+            self.report(quality, value, at);
         }
         news
     }
 
-    /// Report by exception. Silence is measured on the monotonic clock: a
-    /// step of the wall clock must neither send every tag at once nor keep
-    /// one silent for the length of the step.
+    /// Notes a judged sample as the last known one.
+    pub(crate) fn know(&mut self, (quality, value): (Quality, &Value), stamp: Stamp, at: u64) {
+        self.stamp = stamp;
+        self.acquired_at = at;
+        self.quality = quality;
+        self.value.clone_from(value);
+    }
+
+    /// The last known quality and value.
+    pub(crate) fn known(&self) -> (Quality, Value) {
+        (self.quality, self.value.clone())
+    }
+
+    /// Notes that a sample acquired `at` became a reading.
+    pub(crate) fn report(&mut self, quality: Quality, value: &Value, at: u64) {
+        self.reported.clone_from(value);
+        self.reported_quality = Some(quality);
+        self.reported_at = at;
+    }
+
+    /// Report by exception.
     fn is_news(&self, rule: &Prepared, quality: Quality, value: &Value, at: u64) -> bool {
-        if self.reported_quality != Some(quality) || rule.moved(&self.reported, value) {
-            return true;
-        }
+        self.reported_quality != Some(quality)
+            || rule.moved(&self.reported, value)
+            || self.is_overdue(rule, at)
+    }
+
+    /// Whether a sample acquired `at` ends the longest silence. Silence is
+    /// measured on the monotonic clock: a step of the wall clock must neither
+    /// send every tag at once nor keep one silent for the length of the step.
+    pub(crate) fn is_overdue(&self, rule: &Prepared, at: u64) -> bool {
         // Of the samples around the end of `max_gap` the nearest is sent, or
         // a millisecond of jitter would put a whole period on top.
         let silent = at.saturating_sub(self.reported_at);
