@@ -72,9 +72,10 @@ pub fn await_port(port: u16) {
 }
 
 /// The simulated load, which writes the devices of the configuration.
-pub fn load(config: &Path, devices: u16) -> Part {
+pub fn load(config: &Path, devices: u16, period: Duration) -> Part {
     let mut child = Command::new(program("forehearth-sim"))
-        .args(["load", "--devices", &devices.to_string(), "--tags", "1000", "--config-out"])
+        .args(["load", "--devices", &devices.to_string(), "--tags", "1000"])
+        .args(["--period", &format!("{}ms", period.as_millis()), "--config-out"])
         .arg(config)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -10,7 +10,7 @@ use super::parts;
 const TAGS: u64 = 1000;
 
 /// Column heads of [`Result::print`].
-pub const HEADING: &str = "devices × tags  format     values/s   CPU s/M values  cores  peak MiB  \
+pub const HEADING: &str = "devices × tags @ ms    format     values/s   CPU s/M values  cores  peak MiB  \
                            p50 ms  p99 ms  B/value  overruns";
 
 /// What the broker is sent.
@@ -30,15 +30,16 @@ impl Format {
 }
 
 /// A load to be measured.
+#[derive(Clone, Copy)]
 pub struct Row {
-    devices: u16,
-    format: Format,
+    pub devices: u16,
+    pub period: Duration,
+    pub format: Format,
 }
 
 /// What was measured.
 pub struct Result {
-    devices: u16,
-    format: Format,
+    row: Row,
     tally: Tally,
     length: Duration,
     cpu: Duration,
@@ -48,8 +49,9 @@ pub struct Result {
 }
 
 impl Row {
+    /// At the usual period of a second.
     pub const fn new(devices: u16, format: Format) -> Self {
-        Self { devices, format }
+        Self { devices, period: Duration::from_secs(1), format }
     }
 
     /// Starts all parts, waits for `settle`, counts for `length`.
@@ -58,7 +60,7 @@ impl Row {
         let (broker, status) = (parts::free_port(), parts::free_port());
         let _mosquitto = parts::mosquitto(dir.path(), broker);
         let config = dir.path().join("config");
-        let _load = parts::load(&config, self.devices);
+        let _load = parts::load(&config, self.devices, self.period);
         parts::complete(&config, broker, self.format.name(), status);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -78,8 +80,7 @@ impl Row {
         let cpu = gateway.process().cpu() - before.0;
         let after = parts::health(status);
         Result {
-            devices: self.devices,
-            format: self.format,
+            row: *self,
             tally,
             length,
             cpu,
@@ -102,7 +103,7 @@ impl Result {
 
     /// Whether the load was held: nothing skipped, everything arrived.
     pub fn holds(&self) -> bool {
-        let asked = f64::from(self.devices) * TAGS as f64;
+        let asked = f64::from(self.row.devices) * TAGS as f64 / self.row.period.as_secs_f64();
         self.overruns == 0 && self.values_per_second() >= 0.99 * asked
     }
 
@@ -115,10 +116,11 @@ impl Result {
         };
         let millions = self.tally.values as f64 / 1e6;
         println!(
-            "{:>7} × {TAGS}  {:<9} {:>9.0}  {:>15.2}  {:>5.2}  {:>8.1}  {:>6.1}  {:>6.1}  {:>7.2}  \
+            "{:>7} × {TAGS} @ {:<4}  {:<9} {:>9.0}  {:>15.2}  {:>5.2}  {:>8.1}  {:>6.1}  {:>6.1}  {:>7.2}  \
              {:>8}{}",
-            self.devices,
-            self.format.name(),
+            self.row.devices,
+            self.row.period.as_millis(),
+            self.row.format.name(),
             self.values_per_second(),
             self.cpu.as_secs_f64() / millions,
             self.cpu.as_secs_f64() / self.length.as_secs_f64(),
@@ -137,7 +139,7 @@ pub fn measure_disk(devices: u16, settle: Duration, length: Duration) {
     let dir = tempfile::tempdir().expect("a temp dir");
     let (broker, status) = (parts::free_port(), parts::free_port());
     let config = dir.path().join("config");
-    let _load = parts::load(&config, devices);
+    let _load = parts::load(&config, devices, Duration::from_secs(1));
     parts::complete(&config, broker, "native", status);
     let gateway = parts::gateway(dir.path());
     std::thread::sleep(settle);
