@@ -23,7 +23,7 @@ format = "native"
 
 fn main() -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
-    for (devices, tags) in [(300, 67), (300, 167), (1, 40_000)] {
+    for (devices, tags) in [(300, 67), (300, 167), (1, 20_000)] {
         let dir = tempfile::tempdir()?;
         write_map(dir.path(), devices, tags)?;
         let best = (0..5)

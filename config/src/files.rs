@@ -14,9 +14,13 @@ use crate::source::{FileId, Place, SourceFile, Sources};
 use crate::texts::{self, phrase};
 use crate::tree::{self, SyntaxError, Table, Value};
 
-/// Largest file. Chosen: 50,000 tags written out one by one are 6 MB; a
-/// larger file is no map, and reading it would cost memory a small box needs.
-const MOST_BYTES: u64 = 8 << 20;
+/// Largest file. Chosen: 25,000 tags written out one by one fit; the worst
+/// nonsense of this size takes 330 MB to parse (measured 2026-11), and a small
+/// box has not much more.
+const MOST_BYTES: u64 = 4 << 20;
+
+/// [`MOST_BYTES`] for people.
+const MOST_BYTES_TEXT: &str = "4 MiB";
 
 /// The version of the map's language.
 const SCHEMA: i64 = 1;
@@ -96,7 +100,7 @@ fn read_document(log: &Log, sources: &mut Sources, dir: &Path, name: &str) -> Do
         Ok(None) => {
             let file = sources.add(name.to_owned(), String::new());
             let finding = Finding::new(&texts::FILE_TOO_LARGE, Place::top(file));
-            log.report(finding.with("path", name).with("most", "8 MiB"));
+            log.report(finding.with("path", name).with("most", MOST_BYTES_TEXT));
             return empty(log, file);
         }
         Err(error) => {
@@ -145,7 +149,7 @@ fn read_bytes(path: &Path) -> io::Result<Option<Vec<u8>>> {
 fn parse(log: &Log, sources: &mut Sources, name: &str, text: String) -> Document {
     let file = sources.add(name.to_owned(), text);
     let text = &sources.file(file).text;
-    let (root, _, errors) = tree::parse(file, text);
+    let (root, errors) = tree::parse(file, text);
     if errors.is_empty() {
         for (novelty, start, end) in dialect::find(text) {
             let place = Place { file, start: start as u32, end: end as u32 };
@@ -158,7 +162,8 @@ fn parse(log: &Log, sources: &mut Sources, name: &str, text: String) -> Document
         }
     }
     report_syntax(log, sources.file(file), &errors);
-    if errors.len() > MOST_SYNTAX_ERRORS {
+    // A long file is given up at its first mistake, and then looks empty.
+    if errors.len() > MOST_SYNTAX_ERRORS || (!errors.is_empty() && root.entries.is_empty()) {
         log.ignore(whole(file));
     }
     Document { root, top: Place::top(file) }
@@ -309,7 +314,7 @@ fn read_sheet(
             }
         },
         Ok(None) => {
-            log.report(finding(&texts::FILE_TOO_LARGE).with("most", "8 MiB"));
+            log.report(finding(&texts::FILE_TOO_LARGE).with("most", MOST_BYTES_TEXT));
             None
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {

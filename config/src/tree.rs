@@ -53,10 +53,22 @@ pub(crate) struct SyntaxError {
     pub(crate) message: String,
 }
 
+/// Longest file in which more than the first mistake is looked for: a
+/// generated file of nonsense has a mistake in every byte, and each costs
+/// memory.
+const MOST_RECOVERED: usize = 1 << 20;
+
 /// Reads a file; what can be understood around a mistake is still returned,
 /// so that one run finds as much as possible.
-pub(crate) fn parse(file: FileId, text: &str) -> (Table, Place, Vec<SyntaxError>) {
-    let (root, errors) = DeTable::parse_recoverable(text);
+pub(crate) fn parse(file: FileId, text: &str) -> (Table, Vec<SyntaxError>) {
+    let (root, errors) = if text.len() <= MOST_RECOVERED {
+        DeTable::parse_recoverable(text)
+    } else {
+        match DeTable::parse(text) {
+            Ok(root) => (root, Vec::new()),
+            Err(error) => (toml::Spanned::new(0..0, DeTable::new()), vec![error]),
+        }
+    };
     let place = |span: std::ops::Range<usize>| Place {
         file,
         start: span.start as u32,
@@ -69,8 +81,7 @@ pub(crate) fn parse(file: FileId, text: &str) -> (Table, Place, Vec<SyntaxError>
             message: error.message().to_owned(),
         })
         .collect();
-    let span = place(root.span());
-    (convert_table(file, root.into_inner()), span, errors)
+    (convert_table(file, root.into_inner()), errors)
 }
 
 fn convert_table(file: FileId, table: DeTable<'_>) -> Table {
@@ -112,7 +123,7 @@ mod tests {
     #[test]
     fn keys_keep_the_order_of_the_file_and_their_places() {
         let text = "b = 1\na = { z = \"x\", y = 0x10 }\n";
-        let (table, _, errors) = parse(FileId(0), text);
+        let (table, errors) = parse(FileId(0), text);
         assert!(errors.is_empty());
         let keys: Vec<_> = table.entries.iter().map(|entry| entry.key.as_str()).collect();
         assert_eq!(keys, ["b", "a"]);
@@ -124,7 +135,7 @@ mod tests {
 
     #[test]
     fn what_stands_around_a_mistake_is_still_read() {
-        let (table, _, errors) = parse(FileId(0), "a = 1\nb = = 2\nc = 3\n");
+        let (table, errors) = parse(FileId(0), "a = 1\nb = = 2\nc = 3\n");
         assert!(!errors.is_empty());
         assert!(table.get("a").is_some() && table.get("c").is_some());
     }

@@ -177,3 +177,21 @@ fn show_tells_both_addresses_and_where_each_value_came_from() {
     }
     assert_eq!(show(&loaded, "cell-117"), None);
 }
+
+#[test]
+fn a_budget_that_is_used_up_exactly_is_no_error() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("devices")).unwrap();
+    let gateway = include_str!("../examples/sis-readonly/gateway.toml");
+    let device = include_str!("../examples/sis-readonly/devices/sis.toml");
+    std::fs::write(dir.path().join("gateway.toml"), gateway).unwrap();
+    // Two requests at two a second, once a second.
+    let busy = device.replace("rate   = \"2s\"", "rate   = \"1s\"");
+    std::fs::write(dir.path().join("devices/sis.toml"), busy).unwrap();
+    let loaded = load(dir.path());
+    assert_eq!(loaded.report.codes().collect::<Vec<_>>(), ["FH1313"]);
+    assert!(loaded.plan.is_some());
+    let over = device.replace("rate   = \"2s\"", "rate   = \"500ms\"");
+    std::fs::write(dir.path().join("devices/sis.toml"), over).unwrap();
+    assert_eq!(load(dir.path()).report.codes().collect::<Vec<_>>(), ["FH1312"]);
+}

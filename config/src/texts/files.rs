@@ -19,8 +19,8 @@ super::table! {
         title: "`{path}` is larger than {most}" / "`{path}` 超过 {most}",
         label: "" / "",
         help: "split it, or use a profile with `for`" / "请拆分文件，或使用带 `for` 的设备类型",
-        explain: "A file of a map is at most 8 MiB: 50,000 tags written one by one need 6 MB. A larger file is usually something else that ended up in the directory." /
-            "单个配置文件最大 8 MiB：逐个写出的 50,000 个点位约需 6 MB。更大的文件通常是误放入目录的其他内容。"
+        explain: "A file of a map is at most 4 MiB, about 25,000 tags written one by one; a map may have many files. A larger file is usually something else that ended up in the directory." /
+            "单个配置文件最大 4 MiB，约可逐个写出 25,000 个点位；一个配置可以有多个文件。更大的文件通常是误放入目录的其他内容。"
     }
     NOT_UTF8 = 1004 Error {
         title: "`{path}` is not UTF-8" / "`{path}` 不是 UTF-8 编码",

@@ -1,0 +1,149 @@
+//! What is done to the samples of a tag beyond scaling, range and deadband.
+
+use std::time::Duration;
+
+use forehearth_model::{DataType, TagId};
+
+/// Stages of a tag. Amounts are in engineering units.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct ConditionPlan {
+    /// `filter`, in no order: the pipeline has its own.
+    pub filters: Vec<FilterPlan>,
+    /// `swing`: the error of the swinging door. Its `max_gap` is the report's.
+    pub swing: Option<f64>,
+    /// `window`.
+    pub window: Option<WindowPlan>,
+    /// `limits`.
+    pub limits: Option<LimitsPlan>,
+}
+
+/// One key of `filter`.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum FilterPlan {
+    /// `ne43 = true`: NAMUR NE 43, from the raw ends of the instrument sheet.
+    Ne43 {
+        /// Raw value at 4 mA.
+        at_4: f64,
+        /// Raw value at 20 mA.
+        at_20: f64,
+    },
+    /// `stuck = "10m"`.
+    Stuck(Duration),
+    /// `hampel = { window = 7, sigmas = 3.0, least = 0.5, spike = "replace" }`.
+    Hampel {
+        /// Values that are looked at.
+        window: usize,
+        /// How far is far.
+        sigmas: f64,
+        /// A deviation up to this is no spike.
+        least: f64,
+        /// What becomes of a spike.
+        spike: Spike,
+    },
+    /// `median = 5`.
+    Median(usize),
+    /// `max_rate = 2.5`, per second.
+    MaxRate(f64),
+    /// `smooth = "5s"`: time constant.
+    Smooth(Duration),
+    /// `debounce = "200ms"`.
+    Debounce(Duration),
+}
+
+/// What becomes of a spike.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Spike {
+    /// The median takes its place.
+    Replace,
+    /// It is Uncertain.
+    Flag,
+}
+
+/// `window = { every = "1s", keep = ["min", "max"], samples = false }`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WindowPlan {
+    /// Length, a part of a day.
+    pub every: Duration,
+    /// How often a sample is expected.
+    pub period: Duration,
+    /// What is kept, and the derived tag that tells it.
+    pub keep: Vec<(Keep, TagId)>,
+}
+
+/// What a window keeps.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Keep {
+    /// Smallest value.
+    Min,
+    /// Largest value.
+    Max,
+    /// Mean.
+    Mean,
+    /// Effective value.
+    Rms,
+    /// Standard deviation.
+    Std,
+    /// First value.
+    First,
+    /// Last value.
+    Last,
+    /// Samples that were used.
+    Count,
+    /// Percent of the expected samples that were Good.
+    Good,
+}
+
+impl Keep {
+    /// Everything a window can keep, by the word of the map.
+    pub const WORDS: [(&'static str, Self); 9] = [
+        ("min", Self::Min),
+        ("max", Self::Max),
+        ("mean", Self::Mean),
+        ("rms", Self::Rms),
+        ("std", Self::Std),
+        ("first", Self::First),
+        ("last", Self::Last),
+        ("count", Self::Count),
+        ("good", Self::Good),
+    ];
+
+    /// The word of the map, and the end of the derived tag's name.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        Self::WORDS.iter().find(|(_, keep)| *keep == self).map_or("", |(word, _)| word)
+    }
+
+    /// The type of the derived tag, for a source of type `source`: values
+    /// that were samples stay raw, computed ones are in engineering units.
+    #[must_use]
+    pub const fn data_type(self, source: DataType) -> DataType {
+        match self {
+            Self::Min | Self::Max | Self::First | Self::Last => source,
+            Self::Mean | Self::Rms | Self::Std => DataType::Lreal,
+            Self::Count => DataType::Udint,
+            Self::Good => DataType::Real,
+        }
+    }
+}
+
+/// `limits = { ll, l, h, hh, hysteresis, on_delay, off_delay }`.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct LimitsPlan {
+    /// Low low, low, high, high high; those that are set.
+    pub ll: Option<f64>,
+    /// Low.
+    pub l: Option<f64>,
+    /// High.
+    pub h: Option<f64>,
+    /// High high.
+    pub hh: Option<f64>,
+    /// How far a value must come back to leave a limit. Default 0.
+    pub hysteresis: f64,
+    /// How long it must be beyond. Default 0.
+    pub on_delay: Duration,
+    /// How long it must be back. Default 0.
+    pub off_delay: Duration,
+    /// The derived tag that tells beyond which limit the value is: −2 ll,
+    /// −1 l, 0 none, 1 h, 2 hh.
+    pub tag: TagId,
+}
