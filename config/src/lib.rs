@@ -5,9 +5,9 @@
 //! [`to_json`] say what was found, [`explain`] what a code means, [`show`]
 //! how one device looks when everything is merged.
 //!
-//! The way of a map: [`files`] reads and parses, [`tree`] keeps the place of
-//! every key and value, [`load`](mod@load) expands `for` and lays profile,
-//! device and override over one another, [`tag`] reads each tag, and what
+//! The way of a map: `files` reads and parses, `tree` keeps the place of
+//! every key and value, `load` expands `for` and lays profile,
+//! device and override over one another, `tag` reads each tag, and what
 //! only shows in the whole (overlaps, load, names) is checked at the end.
 //! Nothing stops at the first mistake, and no key is ignored: unknown keys
 //! are findings, known keys without effect are warnings.
