@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use forehearth_config::{BrokerFormat, BrokerPlan};
-use forehearth_publish::{DestinationSettings, Format, HealthSource, PACKET_LIMIT_BYTES, Secret};
+use forehearth_publish::{
+    DestinationSettings, Format, HealthSource, PACKET_LIMIT_BYTES, Secret, Server,
+};
 
 use crate::{clock, secrets};
 
@@ -14,8 +16,7 @@ pub fn settings(broker: &BrokerPlan, health: &HealthSource) -> DestinationSettin
     });
     DestinationSettings {
         name: broker.name.clone(),
-        host: broker.host.clone(),
-        port: broker.port,
+        servers: vec![Server { host: broker.host.clone(), port: broker.port }],
         format: format(&broker.format),
         keepalive: broker.keepalive,
         username: broker.username.clone(),

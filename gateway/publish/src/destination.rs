@@ -28,6 +28,9 @@ impl Destination {
         catalogue: &Arc<Catalogue>,
         hash: CatalogueHash,
     ) -> Result<Self, SettingsError> {
+        if settings.servers.is_empty() {
+            return Err(SettingsError::NoServer);
+        }
         let opener = Opener::new(&settings, catalogue, hash)?;
         Ok(Self { settings, opener })
     }

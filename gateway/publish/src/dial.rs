@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::session::{Keep, Will};
-use crate::settings::DestinationSettings;
+use crate::settings::{DestinationSettings, Server};
 use crate::wire::{PACKET_IDS, REQUESTS};
 
 /// A TCP connect and a CONNACK each come within this or not at all. Chosen:
@@ -53,12 +53,12 @@ impl NotReached {
 ///
 /// # Errors
 /// When nobody is. Cancel safe.
-pub(crate) async fn probe(settings: &DestinationSettings) -> Result<(), NotReached> {
-    let address = (bare(&settings.host), settings.port);
+pub(crate) async fn probe(server: &Server) -> Result<(), NotReached> {
+    let address = (bare(&server.host), server.port);
     match timeout(CONNECT_WITHIN, TcpStream::connect(address)).await {
         Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) => Err(NotReached::unwritten(unreachable_host(settings, &error))),
-        Err(_) => Err(NotReached::unwritten(no_answer(settings))),
+        Ok(Err(error)) => Err(NotReached::unwritten(unreachable_host(server, &error))),
+        Err(_) => Err(NotReached::unwritten(no_answer(server))),
     }
 }
 
@@ -69,16 +69,17 @@ pub(crate) async fn probe(settings: &DestinationSettings) -> Result<(), NotReach
 /// future may have written its CONNECT.
 pub(crate) async fn connect(
     settings: &DestinationSettings,
+    server: &Server,
     client_id: &str,
     password: Option<String>,
     will: Option<Will>,
 ) -> Result<(AsyncClient, EventLoop), NotReached> {
     // rumqttc joins host and port with a colon.
-    let host = match bare(&settings.host) {
+    let host = match bare(&server.host) {
         address if address.contains(':') => format!("[{address}]"),
         name => name.to_owned(),
     };
-    let mut options = MqttOptions::new(client_id, host, settings.port);
+    let mut options = MqttOptions::new(client_id, host, server.port);
     options.set_clean_session(true);
     options.set_keep_alive(settings.keepalive.max(Duration::from_secs(1)));
     options.set_inflight(PACKET_IDS);
@@ -105,9 +106,9 @@ pub(crate) async fn connect(
                 ConnectionError::Io(_) => Connect::Unwritten,
                 _ => Connect::PerhapsWritten,
             },
-            reason: explain(settings, &error),
+            reason: explain(server, &error),
         }),
-        Err(_) => Err(NotReached { reason: no_answer(settings), connect: Connect::PerhapsWritten }),
+        Err(_) => Err(NotReached { reason: no_answer(server), connect: Connect::PerhapsWritten }),
     }
 }
 
@@ -117,10 +118,10 @@ fn bare(host: &str) -> &str {
 }
 
 /// What a failed connection means to the operator.
-pub(crate) fn explain(settings: &DestinationSettings, error: &ConnectionError) -> String {
-    let peer = format!("broker {}:{}", settings.host, settings.port);
+pub(crate) fn explain(server: &Server, error: &ConnectionError) -> String {
+    let peer = format!("broker {server}");
     match error {
-        ConnectionError::Io(error) => unreachable_host(settings, error),
+        ConnectionError::Io(error) => unreachable_host(server, error),
         ConnectionError::ConnectionRefused(code) => {
             let why = match code {
                 ConnectReturnCode::BadUserNamePassword => {
@@ -161,17 +162,16 @@ pub(crate) fn is_hang_up(error: &ConnectionError) -> bool {
     )
 }
 
-fn unreachable_host(settings: &DestinationSettings, error: &io::Error) -> String {
+fn unreachable_host(server: &Server, error: &io::Error) -> String {
     let why = match error.kind() {
         io::ErrorKind::ConnectionRefused => "nobody listens there".to_owned(),
         _ => error.to_string(),
     };
-    format!("broker {}:{} is not reached: {why}", settings.host, settings.port)
+    format!("broker {server} is not reached: {why}")
 }
 
-fn no_answer(settings: &DestinationSettings) -> String {
-    let (host, port) = (&settings.host, settings.port);
-    format!("broker {host}:{port} does not answer within {} s", CONNECT_WITHIN.as_secs())
+fn no_answer(server: &Server) -> String {
+    format!("broker {server} does not answer within {} s", CONNECT_WITHIN.as_secs())
 }
 
 #[cfg(test)]

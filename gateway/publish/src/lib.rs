@@ -23,6 +23,7 @@ mod opener;
 mod outbox;
 #[cfg(test)]
 mod plant;
+mod route;
 mod session;
 mod settings;
 mod skips;
@@ -37,6 +38,7 @@ mod wire;
 pub use destination::Destination;
 pub use outbox::{Last, Outbox, Parcel, Want};
 pub use settings::{
-    DestinationSettings, Format, HealthSource, PACKET_LIMIT_BYTES, Secret, SettingsError, WallClock,
+    DestinationSettings, Format, HealthSource, PACKET_LIMIT_BYTES, Secret, Server, SettingsError,
+    WallClock,
 };
 pub use status::{LinkCounts, LinkSnapshot, LinkState, LinkStatus};

@@ -17,8 +17,9 @@ use crate::budget::Budget;
 use crate::dial::{self, Connect, NotReached};
 use crate::opener::{Opener, Start};
 use crate::outbox::Outbox;
+use crate::route::Route;
 use crate::session::Now;
-use crate::settings::DestinationSettings;
+use crate::settings::{DestinationSettings, Server};
 use crate::status::{LinkState, LinkStatus, count};
 use crate::suspicion::Suspicion;
 use crate::talk::{End, Talk};
@@ -47,6 +48,7 @@ pub(crate) struct Desk<O> {
     pub(crate) outbox: O,
     pub(crate) stop: watch::Receiver<bool>,
     pub(crate) status: Arc<LinkStatus>,
+    pub(crate) route: Route,
     pub(crate) backoff: Backoff,
     pub(crate) budget: Budget,
     pub(crate) suspicion: Suspicion,
@@ -55,6 +57,12 @@ pub(crate) struct Desk<O> {
 impl<O: Outbox> Desk<O> {
     pub(crate) fn now(&self) -> Now {
         Now { at: now_at(), wall: (self.settings.clock)() }
+    }
+
+    /// The server that is dialled or connected.
+    pub(crate) fn server(&self) -> &Server {
+        // `Destination::new` refuses an empty list, and a route stays inside it.
+        &self.settings.servers[self.route.at()]
     }
 
     pub(crate) fn enter(&self, state: LinkState) {
@@ -86,11 +94,13 @@ impl<O: Outbox> Link<O> {
         status: Arc<LinkStatus>,
     ) -> Self {
         let budget = Budget::new(settings.backlog, now_at());
+        let route = Route::new(settings.servers.len());
         let desk = Desk {
             settings,
             outbox,
             stop,
             status,
+            route,
             backoff: Backoff::default(),
             budget,
             suspicion: Suspicion::default(),
@@ -123,6 +133,7 @@ impl<O: Outbox> Link<O> {
 
     async fn connect(&mut self) -> Mode {
         self.desk.enter(LinkState::Connecting);
+        self.desk.status.dial(self.desk.server());
         let mut stop = self.desk.stop.clone();
         let attempt = tokio::select! {
             biased;
@@ -132,10 +143,13 @@ impl<O: Outbox> Link<O> {
         match attempt {
             Ok(serving) => {
                 count(&self.desk.status.counters.connects, 1);
-                tracing::info!(broker = %self.desk.settings.name, "connected");
+                tracing::info!(broker = %self.desk.settings.name, server = %self.desk.server(), "connected");
                 Mode::Serving(Box::new(serving))
             }
-            Err(error) => self.fail(error.reason),
+            Err(error) => {
+                self.desk.route.walk();
+                self.fail(error.reason)
+            }
         }
     }
 
@@ -150,13 +164,14 @@ impl<O: Outbox> Link<O> {
     async fn attempt(&mut self) -> Result<Serving, NotReached> {
         let password = self.password()?;
         if self.desk.backoff.failing() {
-            dial::probe(&self.desk.settings).await?;
+            dial::probe(self.desk.server()).await?;
         }
         let bd_seq = self.bd_seq().await;
         let now = self.desk.now();
         let mut session = self.opener.open(Start { bd_seq, pace: self.desk.suspicion.pace(), now });
+        let (settings, server) = (&self.desk.settings, self.desk.server());
         let dialled =
-            dial::connect(&self.desk.settings, self.opener.client_id(), password, session.will())
+            dial::connect(settings, server, self.opener.client_id(), password, session.will())
                 .await;
         let (client, events) = match dialled {
             Ok(connected) => connected,
@@ -197,8 +212,14 @@ impl<O: Outbox> Link<O> {
         match end {
             End::Stopped => Mode::Stopped,
             end => {
-                if now_at().saturating_duration_since(since) >= WORKING_AFTER {
+                let worked = now_at().saturating_duration_since(since) >= WORKING_AFTER;
+                if worked {
                     self.desk.backoff.succeed();
+                }
+                // A server that takes connections and loses them is no better
+                // than one that can't be reached.
+                if matches!(end, End::HostOffline) || !(worked || talk.has_settled()) {
+                    self.desk.route.walk();
                 }
                 self.fail(end.to_string())
             }

@@ -9,7 +9,7 @@ use crate::json::{Json, JsonSession, Shape};
 use crate::native::{Native, NativeSession};
 use crate::session::{Now, Remains, Session};
 use crate::settings::{DestinationSettings, Format, SettingsError};
-use crate::sparkplug::{Node, SparkplugSession};
+use crate::sparkplug::{Node, SparkplugSession, Walk};
 use crate::suspicion::Pace;
 use crate::view::Filter;
 
@@ -56,7 +56,8 @@ impl Opener {
             }
             Format::Sparkplug { group, primary_host } => {
                 let host = primary_host.as_deref();
-                Kind::Sparkplug(Arc::new(Node::new(group, host, filter, plan, hash, limit)?))
+                let walk = if settings.servers.len() > 1 { Walk::Others } else { Walk::Alone };
+                Kind::Sparkplug(Arc::new(Node::new(group, host, walk, filter, plan, hash, limit)?))
             }
             Format::Json { topic, per_tag } => {
                 let topics = JsonTopics::new(topic)

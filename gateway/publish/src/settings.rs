@@ -48,15 +48,29 @@ pub type WallClock = Arc<dyn Fn() -> Stamp + Send + Sync>;
 /// time and catalogue, and leaves out the books of other destinations.
 pub type HealthSource = Arc<dyn Fn() -> Health + Send + Sync>;
 
+/// Where a broker listens.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Server {
+    /// Host name or address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
 /// One `[[broker]]`.
 #[derive(Clone)]
 pub struct DestinationSettings {
     /// Unique; part of the client id.
     pub name: String,
-    /// Host name or address.
-    pub host: String,
-    /// TCP port.
-    pub port: u16,
+    /// At least one; the next one is dialled when one can't be reached or its
+    /// primary host is not online. Never two at once.
+    pub servers: Vec<Server>,
     /// What is sent.
     pub format: Format,
     /// MQTT keep-alive; whole seconds, at least 1.
@@ -83,8 +97,7 @@ impl fmt::Debug for DestinationSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DestinationSettings")
             .field("name", &self.name)
-            .field("host", &self.host)
-            .field("port", &self.port)
+            .field("servers", &self.servers)
             .field("format", &self.format)
             .finish_non_exhaustive()
     }
@@ -93,6 +106,9 @@ impl fmt::Debug for DestinationSettings {
 /// Why a destination can't be served as it is written.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum SettingsError {
+    /// No server.
+    #[error("a broker needs at least one server")]
+    NoServer,
     /// `devices` holds something that is no glob.
     #[error("`{0}` is no glob over device names; `*` and `?` stand for any characters")]
     DeviceGlob(String),

@@ -25,6 +25,15 @@ use crate::view::{Filter, View, name_of};
 use layout::Layout;
 pub(crate) use session::SparkplugSession;
 
+/// Whether there are other servers to look for the primary host on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Walk {
+    /// One server: the host is waited for there.
+    Alone,
+    /// Several: where the host is not online, the node leaves.
+    Others,
+}
+
 /// What a Sparkplug destination is, whatever connection it has.
 pub(crate) struct Node {
     nbirth: Arc<str>,
@@ -37,6 +46,7 @@ pub(crate) struct Node {
     dcmd: Arc<str>,
     /// STATE of the primary host, where one is awaited.
     state: Option<Arc<str>>,
+    walk: Walk,
     topics: SparkplugTopics,
     filter: Filter,
     /// The plan's own catalogue: batches in memory speak of it.
@@ -52,6 +62,7 @@ impl Node {
     pub(crate) fn new(
         group: &str,
         primary_host: Option<&str>,
+        walk: Walk,
         filter: Filter,
         plan: &Arc<Catalogue>,
         hash: CatalogueHash,
@@ -73,6 +84,7 @@ impl Node {
             ncmd,
             dcmd: any_dcmd(&topics),
             state,
+            walk,
             topics,
             filter,
             plan: Arc::clone(plan),

@@ -5,6 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use forehearth_model::Stamp;
 
+use crate::settings::Server;
+
 /// Where a link stands with its broker.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum LinkState {
@@ -87,6 +89,7 @@ counters! {
 struct Words {
     state: LinkState,
     since: Stamp,
+    server: String,
     last_error: Option<String>,
 }
 
@@ -97,6 +100,8 @@ pub struct LinkSnapshot {
     pub state: LinkState,
     /// Since when, wall time.
     pub since: Stamp,
+    /// `host:port` of the server that is connected or was dialled last.
+    pub server: String,
     /// What ended the last connection or attempt, in words for the operator.
     pub last_error: Option<String>,
     /// Counts since start.
@@ -118,6 +123,7 @@ impl LinkStatus {
         LinkSnapshot {
             state: words.state,
             since: words.since,
+            server: words.server,
             last_error: words.last_error,
             counts: self.counters.read(),
         }
@@ -130,6 +136,11 @@ impl LinkStatus {
             words.state = state;
             words.since = now;
         }
+    }
+
+    /// This server is dialled.
+    pub(crate) fn dial(&self, server: &Server) {
+        self.words().server = server.to_string();
     }
 
     /// Keeps the last error.

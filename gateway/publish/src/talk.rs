@@ -36,7 +36,7 @@ pub(crate) enum End {
     #[error("stopped")]
     Stopped,
     /// The session said goodbye by itself.
-    #[error("the primary host went offline; births wait until it is back")]
+    #[error("the primary host is offline; births wait until it is back")]
     HostOffline,
     /// The broker closed the connection.
     #[error("{0}")]
@@ -77,6 +77,8 @@ pub(crate) struct Talk {
     fresh: Vec<Order>,
     /// Taken from the outbox and not settled, oldest first.
     unsettled: VecDeque<BatchId>,
+    /// Whether the broker confirmed a batch on this connection.
+    settled: bool,
     gap_is_out: bool,
     phase: Phase,
     /// When the oldest of what is out became the oldest.
@@ -93,11 +95,17 @@ impl Talk {
             orders: VecDeque::new(),
             fresh: Vec::new(),
             unsettled: VecDeque::new(),
+            settled: false,
             gap_is_out: false,
             phase: Phase::Talking,
             progress: now,
             turn: now,
         }
+    }
+
+    /// Whether this connection was good for anything.
+    pub(crate) const fn has_settled(&self) -> bool {
+        self.settled
     }
 
     /// What was taken and not settled.
@@ -302,6 +310,7 @@ impl Talk {
                 count(&counters.settled, 1);
                 count(&counters.filtered, u64::from(filtered));
                 self.home(id);
+                self.settled = true;
                 desk.backoff.succeed();
                 desk.suspicion.confirmed(id);
                 desk.outbox.settle(id, filtered);
@@ -386,7 +395,7 @@ impl Talk {
     }
 }
 
-fn lost<O>(desk: &Desk<O>, error: &ConnectionError) -> End {
-    let reason = dial::explain(&desk.settings, error);
+fn lost<O: Outbox>(desk: &Desk<O>, error: &ConnectionError) -> End {
+    let reason = dial::explain(desk.server(), error);
     if dial::is_hang_up(error) { End::HungUp(reason) } else { End::Failed(reason) }
 }

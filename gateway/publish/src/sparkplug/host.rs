@@ -18,8 +18,9 @@ pub(crate) enum Turn {
     Went,
 }
 
-/// What is known of the primary host on this connection. The first STATE
-/// always counts, later ones only if they are not older.
+/// What is known of the primary host on this connection, and so on this
+/// server: each keeps STATE messages of its own. The first STATE always
+/// counts, later ones only if they are not older.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Host {
     last: Option<State>,
@@ -28,6 +29,11 @@ pub(crate) struct Host {
 impl Host {
     pub(crate) fn is_online(&self) -> bool {
         self.last.is_some_and(|state| state.online)
+    }
+
+    /// Whether it said so.
+    pub(crate) fn is_offline(&self) -> bool {
+        self.last.is_some_and(|state| !state.online)
     }
 
     /// A STATE message; garbage changes nothing.

@@ -6,13 +6,12 @@ mod data;
 mod tests;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use forehearth_model::{BatchId, GapRecord, Stamp};
 use forehearth_telemetry::sparkplug::{self as payload, Payload, asks_for_rebirth};
 
-use super::Node;
 use super::births::gap_data;
 use super::fence::Fences;
 use super::host::{Host, Turn};
@@ -20,6 +19,7 @@ use super::layout::{Layout, UnitId};
 use super::life::Lives;
 use super::pieces::Pieces;
 use super::source::Source;
+use super::{Node, Walk};
 use crate::outbox::{Parcel, Want};
 use crate::session::{
     Answer, Appetite, Cargo, Delivery, Distrust, Heard, Keep, Memory, Message, Note, Now, Order,
@@ -28,6 +28,11 @@ use crate::session::{
 use crate::suspicion::Pace;
 use crate::unpack::{unknown_catalogue, unpack};
 use birth::Lasts;
+
+/// How long the primary host may take to show up on a server when there are
+/// others. Its STATE is retained and so comes with our SUBACK; chosen: several
+/// round trips of a satellite link, and time for a host that comes with us.
+const HOST_WITHIN: Duration = Duration::from_secs(5);
 
 /// Where the session is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,6 +66,8 @@ pub(crate) struct SparkplugSession {
     fences: Fences,
     window: Window,
     host: Host,
+    /// Until when the host is waited for on this server.
+    host_until: Option<Instant>,
     lasts: Option<Lasts>,
     /// Devices to look at once the backlog has drained.
     dying: Vec<UnitId>,
@@ -88,6 +95,7 @@ impl SparkplugSession {
             fences: Fences::default(),
             window: Window::new(pace),
             host: Host::default(),
+            host_until: None,
             lasts: None,
             dying: Vec::new(),
             pieces: Pieces::default(),
@@ -185,6 +193,8 @@ impl Session for SparkplugSession {
         self.subscribe(out);
         if self.node.state.is_none() {
             self.birth(now, memory, out);
+        } else if self.node.walk == Walk::Others {
+            self.host_until = Some(now.at + HOST_WITHIN);
         }
     }
 
@@ -257,6 +267,9 @@ impl Session for SparkplugSession {
         match self.host.hear(heard.payload) {
             Turn::Came if self.phase == Phase::Waiting => self.birth(now, memory, out),
             Turn::Went => self.leave(now, out),
+            Turn::Same if self.node.walk == Walk::Others && self.host.is_offline() => {
+                self.leave(now, out);
+            }
             _ => {}
         }
     }
@@ -278,12 +291,15 @@ impl Session for SparkplugSession {
                     self.fence(out);
                 }
             }
+            Phase::Waiting if self.host_until.is_some_and(|until| now.at >= until) => {
+                self.leave(now, out);
+            }
             Phase::Waiting | Phase::Leaving(_) | Phase::Gone => {}
         }
     }
 
     fn due(&self) -> Option<Instant> {
-        None
+        self.host_until.filter(|_| self.phase == Phase::Waiting)
     }
 
     fn appetite(&self) -> Appetite {

@@ -12,7 +12,7 @@ use forehearth_model::{
 };
 use forehearth_publish::{
     Destination, DestinationSettings, Format, Last, LinkStatus, Outbox, PACKET_LIMIT_BYTES, Parcel,
-    Want,
+    Server, Want,
 };
 use forehearth_telemetry::native;
 use tokio::sync::{Notify, watch};
@@ -248,11 +248,15 @@ pub(crate) fn parcel_of(number: u64, values: &[(u32, u32, Value)]) -> Parcel {
     }
 }
 
+/// A server on this machine.
+pub(crate) fn server(port: u16) -> Server {
+    Server { host: "127.0.0.1".into(), port }
+}
+
 pub(crate) fn settings(port: u16, format: Format) -> DestinationSettings {
     DestinationSettings {
         name: "plant".into(),
-        host: "127.0.0.1".into(),
-        port,
+        servers: vec![server(port)],
         format,
         keepalive: Duration::from_secs(1),
         username: None,

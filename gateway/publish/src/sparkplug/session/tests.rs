@@ -54,9 +54,13 @@ fn last(millis: i64, quality: Quality, value: Value) -> Last {
 }
 
 fn node(plan: Catalogue, host: Option<&str>, limit: usize) -> Arc<Node> {
+    node_of(plan, host, Walk::Alone, limit)
+}
+
+fn node_of(plan: Catalogue, host: Option<&str>, walk: Walk, limit: usize) -> Arc<Node> {
     let filter = Filter::default();
     let plan = Arc::new(plan);
-    Arc::new(Node::new("G", host, filter, &plan, CatalogueHash(1), limit).unwrap())
+    Arc::new(Node::new("G", host, walk, filter, &plan, CatalogueHash(1), limit).unwrap())
 }
 
 impl Rig {
@@ -552,7 +556,8 @@ fn a_device_of_an_earlier_plan_is_born_for_its_history_and_buried_after_it() {
 fn a_batch_that_holds_nothing_for_this_destination_is_settled_as_filtered() {
     let filter = Filter::new(None, Some(&["sis".to_owned()])).unwrap();
     let plan = Arc::new(plant::catalogue());
-    let node = Node::new("G", None, filter, &plan, CatalogueHash(1), 256 * 1024).unwrap();
+    let node =
+        Node::new("G", None, Walk::Alone, filter, &plan, CatalogueHash(1), 256 * 1024).unwrap();
     let mut rig = Rig::with(Arc::new(node));
     let orders = rig.connect();
     assert_eq!(lines(&orders)[3..], ["DBIRTH sis #1 [esd:2=-1]"], "aliases stay dense");

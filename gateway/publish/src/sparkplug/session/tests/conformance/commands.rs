@@ -141,3 +141,37 @@ fn tck_id_operational_behavior_primary_application_state_with_multiple_servers_s
     assert_eq!(subscribed[1], format!("SUBSCRIBE {NCMD},{STATE} @2"));
     assert_eq!(subscribed.len(), 2, "and no birth");
 }
+
+#[test]
+fn tck_id_operational_behavior_edge_node_termination_host_offline_reconnect() {
+    let walking = || {
+        let mut rig =
+            Rig::with(node_of(plant::catalogue(), Some("scada"), Walk::Others, 256 * 1024));
+        rig.connect();
+        rig
+    };
+    // Nobody says that it is online: on to the next server after a while.
+    let mut rig = walking();
+    rig.millis += 4999;
+    assert_eq!(lines(&rig.say(|_, _, _, _| {})), [""; 0]);
+    rig.millis += 1;
+    assert_eq!(lines(&rig.say(|_, _, _, _| {})), ["DISCONNECT"]);
+    // It says that it is offline here: at once.
+    let mut rig = walking();
+    assert_eq!(lines(&rig.hear(STATE, OFFLINE.as_bytes(), Keep::Retained)), ["DISCONNECT"]);
+    // It is online: births, and no walking any more.
+    let mut rig = walking();
+    assert_eq!(lines(&rig.hear(STATE, ONLINE.as_bytes(), Keep::Retained)), [NBIRTH, CELL, SIS]);
+    rig.millis += 60_000;
+    assert_eq!(lines(&rig.say(|_, _, _, _| {})), [""; 0]);
+    assert!(rig.session.is_online());
+}
+
+#[test]
+fn with_one_server_an_offline_host_is_waited_for() {
+    let (mut rig, said) = after(&[OFFLINE]);
+    assert_eq!(said, [""; 0]);
+    rig.millis += 3_600_000;
+    assert_eq!(lines(&rig.say(|_, _, _, _| {})), [""; 0]);
+    assert_eq!(lines(&rig.hear(STATE, ONLINE.as_bytes(), Keep::Passing)), [NBIRTH, CELL, SIS]);
+}

@@ -10,7 +10,15 @@ fn named(group: &str, gateway: &str, device: &str) -> Result<Node, SettingsError
     let mut plan = plant::catalogue();
     plan.gateway = gateway.into();
     plan.devices[0].name = device.into();
-    Node::new(group, None, Filter::default(), &Arc::new(plan), CatalogueHash(1), 256 * 1024)
+    Node::new(
+        group,
+        None,
+        Walk::Alone,
+        Filter::default(),
+        &Arc::new(plan),
+        CatalogueHash(1),
+        256 * 1024,
+    )
 }
 
 #[test]
