@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use forehearth_model::DeviceEntry;
 
+use crate::derived;
 use crate::finding::{Finding, Log};
 use crate::link::LinkDraft;
 use crate::plan::Transport;
@@ -27,6 +28,14 @@ pub(crate) fn check_tag_names(log: &Log, tags: &[TagDraft]) {
             report(log, &texts::SAME_TAG_NAME, tag, array);
         } else if let Some(other) = seen.insert(tag.name.to_lowercase(), tag) {
             report(log, &texts::TAG_NAMES_DIFFER_IN_CASE, tag, other);
+        }
+    }
+    for tag in tags {
+        for ending in derived::endings(tag) {
+            // An array's elements are told by names that nobody writes.
+            if let Some(other) = seen.get(&format!("{}.{ending}", tag.name).to_lowercase()) {
+                report(log, &texts::DERIVED_NAME, other, tag);
+            }
         }
     }
 }

@@ -6,7 +6,7 @@
 use forehearth_model::{DataType, DeviceId, Lane, Scaling, TagEntry, TagId, TagKind};
 
 use crate::load::Field;
-use crate::plan::{ConditionPlan, Deadband, Keep, LimitsPlan, Report, TagPlan, WindowPlan};
+use crate::plan::{ConditionPlan, Deadband, Keep, Report, TagPlan, WindowPlan};
 use crate::tag::TagDraft;
 
 /// What an alarm is called, in English and Chinese.
@@ -44,8 +44,7 @@ fn stages(field: &mut Field, device: DeviceId, tag: &TagDraft, source: TagId) ->
         condition.window = Some(WindowPlan { every: window.every, period: tag.period, keep });
     }
     if let Some(limits) = tag.limits {
-        let tag = add_alarm(field, device, source);
-        condition.limits = Some(LimitsPlan { tag, ..limits });
+        condition.limits = Some((limits, add_alarm(field, device, source)));
     }
     condition
 }
@@ -57,10 +56,9 @@ fn add_kept(field: &mut Field, device: DeviceId, source: TagId, keep: Keep) -> T
         Keep::Good => ("%", "P1"), // UNECE Recommendation 20: percent
         _ => (of.unit.as_str(), of.unit_code.as_str()),
     };
-    let stays_raw = keep.data_type(of.data_type) == of.data_type && !matches!(keep, Keep::Count | Keep::Good | Keep::Mean | Keep::Rms | Keep::Std);
     let entry = TagEntry {
         data_type: keep.data_type(of.data_type),
-        scaling: if stays_raw { of.scaling } else { Scaling::NONE },
+        scaling: if keep.is_sample() { of.scaling } else { Scaling::NONE },
         unit: unit.to_owned(),
         unit_code: unit_code.to_owned(),
         ..derived(of, device, keep.word(), words(keep))

@@ -62,7 +62,8 @@ pub(crate) fn read(
 fn check_types(inner: &Reader<'_>, data_type: Option<DataType>) {
     let Some(data_type) = data_type else { return };
     for key in KEYS {
-        let fits = if key == "debounce" { data_type == DataType::Bool } else { is_number(data_type) };
+        let fits =
+            if key == "debounce" { data_type == DataType::Bool } else { is_number(data_type) };
         if let (false, Some(entry)) = (fits, inner.entry(key)) {
             report_type(inner, &texts::NOT_FOR_TYPE, entry.key_place, key, Some(data_type));
         }

@@ -16,11 +16,13 @@
 mod broker;
 mod builtin;
 mod collisions;
+mod derived;
 mod device;
 mod dialect;
 mod each;
 mod expr;
 mod files;
+mod filter;
 mod finding;
 mod gateway;
 #[cfg(test)]
@@ -44,6 +46,7 @@ mod scaling;
 mod sheet;
 mod show;
 mod source;
+mod swing;
 mod tag;
 mod texts;
 mod traffic;
@@ -51,13 +54,15 @@ mod tree;
 mod units;
 mod url;
 mod versions;
+mod window;
 
 pub use finding::{Findings, Lang, Severity};
 pub use json::to_json;
 pub use load::{Loaded, load};
 pub use plan::{
-    BrokerFormat, BrokerPlan, BufferPlan, Deadband, DevicePlan, GatewayPlan, GroupPlan, LinkPlan,
-    PasswordSource, Plan, Report, StatusPlan, TagPlan, Transport,
+    BrokerFormat, BrokerPlan, BufferPlan, ConditionPlan, Deadband, DevicePlan, FilterPlan,
+    GatewayPlan, GroupPlan, Keep, LimitsPlan, LinkPlan, PasswordSource, Plan, Report, Spike,
+    StatusPlan, TagPlan, Transport, WindowPlan,
 };
 pub use render::render;
 pub use show::show;

@@ -1,21 +1,26 @@
-//! `valid`, `limits` and how the deadband fits them.
+//! `valid`, `limits` and how deadband and hysteresis fit them.
+
+use std::time::Duration;
 
 use forehearth_model::{DataType, Scaling};
 
 use crate::finding::{Finding, Log};
-use crate::plan::Deadband;
+use crate::plan::{Deadband, LimitsPlan};
 use crate::point::is_number;
 use crate::reader::{At, Reader};
 use crate::source::Place;
 use crate::tag::report_type;
 use crate::texts::{self, phrase};
-use crate::versions;
 
 /// Alarm limits of a tag, in engineering units, each with its place.
 pub(crate) struct Limits {
     /// `ll`, `l`, `h`, `hh`: those that are given, in this order.
     given: Vec<(&'static str, At<f64>)>,
+    pub(crate) plan: LimitsPlan,
 }
+
+/// Longest delay of an alarm. Chosen: whoever waits longer watches a trend.
+const LONGEST_DELAY: Duration = Duration::from_secs(3600);
 
 /// What raw values an integer type can hold; `None` for other types.
 #[expect(clippy::cast_precision_loss, reason = "bounds of 64 bits need no last digit here")]
@@ -77,8 +82,8 @@ pub(crate) fn read(
         report_type(reader, &texts::NOT_FOR_TYPE, table.place, "limits", data_type);
         return None;
     }
-    let inner = Reader::new(reader.log, table.value, phrase::LIMITS, table.place);
-    inner.only(&["hh", "h", "l", "ll"]);
+    let inner = reader.inner("limits", phrase::LIMITS)?;
+    inner.only(&["hh", "h", "l", "ll", "hysteresis", "on_delay", "off_delay"]);
     let names = ["ll", "l", "h", "hh"];
     let given: Vec<_> =
         names.iter().filter_map(|name| Some((*name, inner.number(name)?))).collect();
@@ -104,34 +109,69 @@ pub(crate) fn read(
             reader.log.report(finding);
         }
     }
-    versions::no_effect(reader.log, table.place, "limits");
-    Some(Limits { given })
+    if given.is_empty() {
+        inner.missing("h", "h = 5.0");
+    }
+    let limits = Limits { plan: plan(&inner, &given), given };
+    if let Some(hysteresis) = inner.number("hysteresis") {
+        check_hysteresis(reader.log, hysteresis, &limits);
+    }
+    Some(limits)
+}
+
+fn plan(inner: &Reader<'_>, given: &[(&'static str, At<f64>)]) -> LimitsPlan {
+    let limit = |name| given.iter().find(|(known, _)| *known == name).map(|(_, at)| at.value);
+    let delay = |key| inner.duration(key, Duration::ZERO..=LONGEST_DELAY);
+    LimitsPlan {
+        ll: limit("ll"),
+        l: limit("l"),
+        h: limit("h"),
+        hh: limit("hh"),
+        hysteresis: inner.not_negative("hysteresis").map_or(0.0, |hysteresis| hysteresis.value),
+        on_delay: delay("on_delay").map_or(Duration::ZERO, |delay| delay.value),
+        off_delay: delay("off_delay").map_or(Duration::ZERO, |delay| delay.value),
+    }
+}
+
+/// A hysteresis as wide as the distance between two limits holds one alarm
+/// until the other is reached.
+fn check_hysteresis(log: &Log, hysteresis: At<f64>, limits: &Limits) {
+    if let Some((distance, names, place)) = limits.narrowest(hysteresis.value) {
+        let finding = Finding::new(&texts::HYSTERESIS_TOO_WIDE, hysteresis.place)
+            .with("hysteresis", hysteresis.value)
+            .with("distance", distance)
+            .with("limits", names)
+            .related(place, phrase::LIMITS_HERE);
+        log.report(finding);
+    }
+}
+
+impl Limits {
+    /// The two neighbours that are nearest to one another, if they are no
+    /// further apart than `band`: distance, names, place.
+    fn narrowest(&self, band: f64) -> Option<(f64, String, Place)> {
+        let pairs = self.given.windows(2).filter_map(|pair| match pair {
+            [(low_name, low), (high_name, high)] => {
+                Some((high.value - low.value, format!("{low_name}..{high_name}"), low.place))
+            }
+            _ => None,
+        });
+        pairs
+            .filter(|(distance, ..)| *distance > 0.0 && *distance <= band)
+            .min_by(|a, b| a.0.total_cmp(&b.0))
+            .map(|(distance, names, place)| ((distance * 1e9).round() / 1e9, names, place))
+    }
 }
 
 /// A deadband as wide as the distance between two limits jumps over one of them.
 pub(crate) fn check_deadband(log: &Log, deadband: &At<Deadband>, limits: &Limits) {
     let Deadband::Absolute(band) = deadband.value else { return };
-    let narrowest = limits
-        .given
-        .windows(2)
-        .filter_map(|pair| match pair {
-            [(low_name, low), (high_name, high)] => {
-                Some((high.value - low.value, format!("{low_name}..{high_name}"), low.place))
-            }
-            _ => None,
-        })
-        .filter(|(distance, ..)| *distance > 0.0 && *distance <= band)
-        .min_by(|a, b| a.0.total_cmp(&b.0));
-    if let Some((distance, names, place)) = narrowest {
-        report_wide(log, deadband.place, band, distance, &names, place);
+    if let Some((distance, names, place)) = limits.narrowest(band) {
+        let finding = Finding::new(&texts::DEADBAND_TOO_WIDE, deadband.place)
+            .with("deadband", band)
+            .with("distance", distance)
+            .with("limits", names)
+            .related(place, phrase::LIMITS_HERE);
+        log.report(finding);
     }
-}
-
-fn report_wide(log: &Log, at: Place, band: f64, distance: f64, names: &str, limits_at: Place) {
-    let finding = Finding::new(&texts::DEADBAND_TOO_WIDE, at)
-        .with("deadband", band)
-        .with("distance", (distance * 1e9).round() / 1e9)
-        .with("limits", names)
-        .related(limits_at, phrase::LIMITS_HERE);
-    log.report(finding);
 }

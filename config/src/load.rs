@@ -8,6 +8,7 @@ use std::sync::Arc;
 use forehearth_model::{Catalogue, DeviceEntry, DeviceId, LinkId, TagEntry, TagId};
 
 use crate::collisions;
+use crate::derived;
 use crate::device::{self, DeviceDraft, DeviceTable, Layers, Override, Reach};
 use crate::each::{self, Except};
 use crate::files::{self, Document, Files};
@@ -314,9 +315,11 @@ fn check_widths(log: &Log, tags: &[TagDraft], link: &crate::plan::LinkPlan) {
 
 type Group = (std::time::Duration, Place, Vec<TagId>);
 
-/// Adds the tags of a device and groups them by period, in map order.
+/// Adds the tags of a device, then what is derived from them, and groups those
+/// that are read by period, in map order.
 fn group_tags(field: &mut Field, device: DeviceId, tags: &[TagDraft]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
+    let mut ids = Vec::with_capacity(tags.len());
     for tag in tags {
         let position = groups.iter().position(|(period, ..)| *period == tag.period);
         let position = position.unwrap_or_else(|| {
@@ -324,8 +327,11 @@ fn group_tags(field: &mut Field, device: DeviceId, tags: &[TagDraft]) -> Vec<Gro
             groups.len() - 1
         });
         for (element, point) in tag.points.iter().enumerate() {
-            groups[position].2.push(TagId(field.tags.len() as u32));
-            field.tags.push(TagPlan { point: *point, report: tag.report });
+            let id = TagId(field.tags.len() as u32);
+            groups[position].2.push(id);
+            ids.push(id);
+            let (point, report) = (*point, tag.report);
+            field.tags.push(TagPlan { point, report, condition: None, source: None });
             let name =
                 if tag.is_array { format!("{}[{element}]", tag.name) } else { tag.name.clone() };
             field.tag_entries.push(TagEntry {
@@ -344,6 +350,7 @@ fn group_tags(field: &mut Field, device: DeviceId, tags: &[TagDraft]) -> Vec<Gro
             });
         }
     }
+    derived::add(field, device, tags, &ids);
     groups
 }
 

@@ -1,11 +1,15 @@
 //! The plan: what the files ask for, complete and checked. Nothing behind it reads TOML.
 
+mod condition;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use forehearth_modbus::{Access, Point};
 use forehearth_model::{Catalogue, DeviceId, Grade, LinkId, TagId};
+
+pub use condition::{ConditionPlan, FilterPlan, Keep, LimitsPlan, Spike, WindowPlan};
 
 /// Everything the daemon needs to run.
 #[derive(Clone, PartialEq, Debug)]
@@ -210,8 +214,13 @@ pub struct Report {
 /// What a tag is on its device and how it is reported.
 #[derive(Clone, PartialEq, Debug)]
 pub struct TagPlan {
-    /// Where it lives.
+    /// Where it lives; for a derived tag, where its source lives.
     pub point: Point,
     /// When it is reported.
     pub report: Report,
+    /// Filters, swinging door, windows, limits; few tags have any.
+    pub condition: Option<Box<ConditionPlan>>,
+    /// The tag it is derived from; `None` for a tag that is read. Derived
+    /// tags are in no group.
+    pub source: Option<TagId>,
 }

@@ -99,6 +99,13 @@ impl<'a> Reader<'a> {
         Some(At { value: table, place: entry.key_place })
     }
 
+    /// A reader of the table behind a key.
+    pub(crate) fn inner(&self, key: &str, what: Phrase) -> Option<Self> {
+        let table = self.table(key)?;
+        let scope = self.scope;
+        Some(Self { log: self.log, layers: vec![table.value], what, at: table.place, scope })
+    }
+
     fn as_table(&self, entry: &'a Entry) -> Option<&'a Table> {
         match &entry.node.value {
             Value::Table(table) => Some(table),
@@ -220,6 +227,22 @@ impl<'a> Reader<'a> {
             return None;
         }
         Some(At { value, place: node.place })
+    }
+
+    /// A number above 0.
+    pub(crate) fn positive(&self, key: &str) -> Option<At<f64>> {
+        let number = self.number(key)?;
+        if number.value <= 0.0 {
+            self.log.report(Finding::new(&texts::NOT_POSITIVE, number.place).with("key", key));
+            return None;
+        }
+        Some(number)
+    }
+
+    /// A number of 0 or above.
+    pub(crate) fn not_negative(&self, key: &str) -> Option<At<f64>> {
+        let number = self.number(key)?;
+        if number.value == 0.0 { Some(number) } else { self.positive(key) }
     }
 
     /// A list of exactly two numbers.

@@ -13,6 +13,8 @@ pub(crate) struct ScalingDraft {
     pub(crate) scaling: Scaling,
     /// `eng`, the span of the instrument, low end first.
     pub(crate) sheet: Option<(f64, f64)>,
+    /// `raw` of the sheet, as written: what stands for the ends of `eng`.
+    pub(crate) raw: Option<(f64, f64)>,
 }
 
 /// Reads the scaling of a tag; `None` when something is wrong with it.
@@ -24,7 +26,7 @@ pub(crate) fn read(reader: &Reader<'_>, data_type: Option<DataType>) -> Option<S
                 report_type(reader, &texts::NOT_FOR_TYPE, entry.node.place, key, Some(data_type));
             }
         }
-        return Some(ScalingDraft { scaling: Scaling::NONE, sheet: None });
+        return Some(ScalingDraft { scaling: Scaling::NONE, sheet: None, raw: None });
     }
     let (raw, eng) = (reader.entry("raw"), reader.entry("eng"));
     match (raw, eng) {
@@ -54,7 +56,7 @@ fn factors(reader: &Reader<'_>) -> Option<ScalingDraft> {
         reader.log.report(Finding::new(&texts::SCALE_ZERO, place));
         return None;
     }
-    Some(ScalingDraft { scaling: Scaling { scale, offset, clamp: None }, sheet: None })
+    Some(ScalingDraft { scaling: Scaling { scale, offset, clamp: None }, sheet: None, raw: None })
 }
 
 fn sheet(reader: &Reader<'_>) -> Option<ScalingDraft> {
@@ -81,5 +83,5 @@ fn sheet(reader: &Reader<'_>) -> Option<ScalingDraft> {
     let span = (eng_low.min(eng_high), eng_low.max(eng_high));
     let scaling =
         Scaling { scale, offset: eng_low - raw_low * scale, clamp: clamp.then_some(span) };
-    Some(ScalingDraft { scaling, sheet: Some(span) })
+    Some(ScalingDraft { scaling, sheet: Some(span), raw: Some((raw_low, raw_high)) })
 }

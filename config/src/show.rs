@@ -17,9 +17,9 @@ use crate::texts::phrase;
 use crate::tree::{Entry, Table, Value};
 
 /// Keys of a tag in the order they are shown.
-const ORIGINS: [&str; 16] = [
+const ORIGINS: [&str; 20] = [
     "at", "type", "order", "unit", "scale", "offset", "raw", "eng", "clamp", "valid", "rate",
-    "deadband", "max_gap", "lane", "grade", "label",
+    "deadband", "max_gap", "filter", "swing", "window", "limits", "lane", "grade", "label",
 ];
 
 /// One device written out as it will run. `None` when there is no such
@@ -74,6 +74,12 @@ fn write_head(out: &mut String, plan: &Plan, position: usize) {
 }
 
 fn write_tag(out: &mut String, plan: &Plan, tag: &TagPlan, entry: &TagEntry) {
+    if let Some(source) = tag.source {
+        let of = &plan.catalogue.tags[source.index()].name;
+        let (type_name, lane) = (entry.data_type.name(), entry.lane.name());
+        let _ = writeln!(out, "\n  {}\n    {type_name}, told by {of}, {lane} lane", entry.name);
+        return;
+    }
     let point = &tag.point;
     let type_name = match entry.data_type {
         DataType::String => format!("STRING[{}]", point.string_bytes),
@@ -104,10 +110,14 @@ fn write_tag(out: &mut String, plan: &Plan, tag: &TagPlan, entry: &TagEntry) {
     if let Some((low, high)) = entry.valid {
         let _ = write!(out, ", valid {low}..{high}");
     }
-    if let Deadband::Absolute(band) = tag.report.deadband {
-        let _ = write!(out, ", deadband {band}");
-    }
-    let every = if tag.report.every_sample { "every sample" } else { "by exception" };
+    let swing = tag.condition.as_ref().and_then(|condition| condition.swing);
+    let every = match (tag.report.deadband, swing) {
+        (_, Some(error)) => format!("swinging door with an error of {error}"),
+        (Deadband::Absolute(f64::INFINITY), _) => "only its windows".to_owned(),
+        _ if tag.report.every_sample => "every sample".to_owned(),
+        (Deadband::Absolute(band), _) => format!("deadband {band}, by exception"),
+        (Deadband::None, _) => "by exception".to_owned(),
+    };
     let _ = write!(out, ", {every}, at least every {}", show_duration(tag.report.max_gap));
     let _ = writeln!(out, ", {} lane, {}", entry.lane.name(), entry.grade.name());
     let [en, zh] = &entry.label;

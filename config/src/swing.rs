@@ -50,9 +50,9 @@ fn is_positive(inner: &Reader<'_>, error: &At<f64>) -> bool {
 
 /// Keys that ask for another way of reporting.
 fn check_beside(reader: &Reader<'_>, lane: Lane) {
-    let every_sample = reader.entry("every_sample").filter(|_| {
-        reader.boolean("every_sample").is_some_and(|every| every.value)
-    });
+    let every_sample = reader
+        .entry("every_sample")
+        .filter(|_| reader.boolean("every_sample").is_some_and(|every| every.value));
     for other in [reader.entry("deadband"), every_sample].into_iter().flatten() {
         let finding = Finding::new(&texts::SWING_BESIDE, other.key_place);
         reader.log.report(finding.with("key", other.key.as_str()));

@@ -8,8 +8,7 @@ use forehearth_model::{DataType, Grade, Lane, Scaling, TagKind};
 use crate::broker::GRADES;
 use crate::expr::Scope;
 use crate::finding::{Finding, Log};
-use crate::limits;
-use crate::plan::{Deadband, Report};
+use crate::plan::{Deadband, FilterPlan, LimitsPlan, Report};
 use crate::point::{self, AddressParam, is_number};
 use crate::quantity;
 use crate::reader::{At, Reader};
@@ -17,10 +16,11 @@ use crate::scaling;
 use crate::source::Place;
 use crate::texts::{self, phrase};
 use crate::tree::{Table as TomlTable, Value};
-use crate::{names, units, versions};
+use crate::window::{self, WindowDraft};
+use crate::{filter, limits, names, swing, units, versions};
 
 /// Every key of a tag.
-pub(crate) const KEYS: [&str; 29] = [
+pub(crate) const KEYS: [&str; 30] = [
     "at",
     "type",
     "order",
@@ -44,16 +44,17 @@ pub(crate) const KEYS: [&str; 29] = [
     "label",
     "write",
     "overlap",
-    "codec",
+    "filter",
     "window",
     "swing",
+    "codec",
     "std",
     "node",
     "path",
 ];
 
 /// Keys of other drivers and of later versions.
-const UNSUPPORTED: [&str; 6] = ["codec", "window", "swing", "std", "node", "path"];
+const UNSUPPORTED: [&str; 4] = ["codec", "std", "node", "path"];
 
 /// `rate`: a scan takes some milliseconds at best; above a day nobody polls (chosen).
 pub(crate) const RATE: (Duration, Duration) =
@@ -101,6 +102,11 @@ pub(crate) struct TagDraft {
     pub(crate) plant_tag: String,
     pub(crate) label: [String; 2],
     pub(crate) report: Report,
+    pub(crate) filters: Vec<FilterPlan>,
+    /// Error of the swinging door.
+    pub(crate) swing: Option<f64>,
+    pub(crate) window: Option<WindowDraft>,
+    pub(crate) limits: Option<LimitsPlan>,
 }
 
 /// Reads one tag from its tables, weakest first. What is wrong is in the log.
@@ -161,6 +167,10 @@ pub(crate) fn read(
         );
     }
     let lane = reader.word("lane", &[("live", Lane::Live), ("alarm", Lane::Alarm)]);
+    let lane = lane.map_or(Lane::Live, |lane| lane.value);
+    let filters = filter::read(&reader, data_type, scaling.as_ref(), period);
+    let swing = swing::read(&reader, data_type, span, lane);
+    let window = window::read(&reader, data_type, period);
     let grade = reader.word("grade", &GRADES);
     let plant_tag = reader.text("tag").map(|text| text.value.into_owned());
     let label = reader.bilingual("label").unwrap_or_default();
@@ -188,15 +198,28 @@ pub(crate) fn read(
         unit_code,
         valid: valid.map(|valid| valid.value),
         kind,
-        lane: lane.map_or(Lane::Live, |lane| lane.value),
+        lane,
         grade: grade.map_or(around.grade, |grade| grade.value),
         plant_tag: plant_tag.unwrap_or_default(),
         label,
         report: Report {
-            deadband: deadband.map_or(Deadband::None, |deadband| deadband.value),
-            max_gap: max_gap.map_or(around.max_gap, |gap| gap.value),
-            every_sample: every_sample.map_or(around.every_sample, |every| every.value),
+            deadband: match &window {
+                Some(WindowDraft { samples: false, .. }) => Deadband::Absolute(f64::INFINITY),
+                _ => deadband.map_or(Deadband::None, |deadband| deadband.value),
+            },
+            max_gap: swing
+                .as_ref()
+                .and_then(|swing| swing.max_gap)
+                .or(max_gap.map(|gap| gap.value))
+                .unwrap_or(around.max_gap),
+            every_sample: every_sample.map_or(around.every_sample, |every| every.value)
+                && swing.is_none()
+                && window.as_ref().is_none_or(|window| window.samples),
         },
+        filters,
+        swing: swing.map(|swing| swing.error),
+        window,
+        limits: limits.map(|limits| limits.plan),
     })
 }
 
@@ -264,27 +287,37 @@ fn read_deadband(
         report_type(reader, &texts::NOT_FOR_TYPE, place, "deadband", data_type);
         return None;
     }
-    let absolute = match &entry.node.value {
-        Value::Text(text) if text.trim_end().ends_with('%') => {
-            let Some(fraction) = quantity::percent(text.trim()).filter(|f| *f <= 1.0) else {
-                let finding = Finding::new(&texts::NOT_A_PERCENTAGE, place);
-                reader.log.report(finding.with("value", text.as_str()));
-                return None;
-            };
-            let Some((low, high)) = span else {
-                reader.log.report(Finding::new(&texts::PERCENT_WITHOUT_SPAN, place));
-                return None;
-            };
-            fraction * (high - low).abs()
-        }
-        _ => reader.number("deadband")?.value,
-    };
+    let At { value: absolute, place } = read_amount(reader, "deadband", span)?;
     if absolute < 0.0 {
         reader.log.report(Finding::new(&texts::NEGATIVE_DEADBAND, place).with("value", absolute));
         return None;
     }
     let value = if absolute > 0.0 { Deadband::Absolute(absolute) } else { Deadband::None };
     Some(At { value, place })
+}
+
+/// An amount in engineering units, or a percentage of the span.
+pub(crate) fn read_amount(
+    reader: &Reader<'_>,
+    key: &'static str,
+    span: Option<(f64, f64)>,
+) -> Option<At<f64>> {
+    let entry = reader.entry(key)?;
+    let place = entry.node.place;
+    let Value::Text(text) = &entry.node.value else { return reader.number(key) };
+    if !text.trim_end().ends_with('%') {
+        return reader.number(key);
+    }
+    let Some(fraction) = quantity::percent(text.trim()).filter(|f| *f <= 1.0) else {
+        let finding = Finding::new(&texts::NOT_A_PERCENTAGE, place);
+        reader.log.report(finding.with("value", text.as_str()));
+        return None;
+    };
+    let Some((low, high)) = span else {
+        reader.log.report(Finding::new(&texts::PERCENT_WITHOUT_SPAN, place));
+        return None;
+    };
+    Some(At { value: fraction * (high - low).abs(), place })
 }
 
 /// `enum = { 0 = "stopped", … }`: numbers that the type can hold, texts.

@@ -13,8 +13,9 @@ pub struct ConditionPlan {
     pub swing: Option<f64>,
     /// `window`.
     pub window: Option<WindowPlan>,
-    /// `limits`.
-    pub limits: Option<LimitsPlan>,
+    /// `limits`, and the derived tag that tells beyond which of them the value
+    /// is: −2 ll, −1 l, 0 none, 1 h, 2 hh.
+    pub limits: Option<(LimitsPlan, TagId)>,
 }
 
 /// One key of `filter`.
@@ -113,6 +114,12 @@ impl Keep {
         Self::WORDS.iter().find(|(_, keep)| *keep == self).map_or("", |(word, _)| word)
     }
 
+    /// Whether what is kept was a sample, and so is raw.
+    #[must_use]
+    pub const fn is_sample(self) -> bool {
+        matches!(self, Self::Min | Self::Max | Self::First | Self::Last)
+    }
+
     /// The type of the derived tag, for a source of type `source`: values
     /// that were samples stay raw, computed ones are in engineering units.
     #[must_use]
@@ -127,9 +134,9 @@ impl Keep {
 }
 
 /// `limits = { ll, l, h, hh, hysteresis, on_delay, off_delay }`.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub struct LimitsPlan {
-    /// Low low, low, high, high high; those that are set.
+    /// Low low.
     pub ll: Option<f64>,
     /// Low.
     pub l: Option<f64>,
@@ -143,7 +150,4 @@ pub struct LimitsPlan {
     pub on_delay: Duration,
     /// How long it must be back. Default 0.
     pub off_delay: Duration,
-    /// The derived tag that tells beyond which limit the value is: −2 ll,
-    /// −1 l, 0 none, 1 h, 2 hh.
-    pub tag: TagId,
 }

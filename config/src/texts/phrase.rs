@@ -30,6 +30,10 @@ phrases! {
     A_TAG = "a tag" / "点位";
     BUDGET = "budget" / "budget 表";
     LIMITS = "limits" / "limits 表";
+    FILTER = "filter" / "filter 表";
+    HAMPEL = "hampel" / "hampel 表";
+    SWING = "swing" / "swing 表";
+    WINDOW = "window" / "window 表";
     WRITE = "write" / "write 表";
 
     // What is expected.

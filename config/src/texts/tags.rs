@@ -93,9 +93,9 @@ super::table! {
             "百分比死区是量程的一部分：valid 的范围，或 eng 的范围。"
     }
     PERCENT_WITHOUT_SPAN = 1214 Error {
-        title: "a deadband in percent needs a span" / "百分比死区需要量程",
+        title: "a percentage needs a span" / "百分比需要量程",
         label: "percent of what?" / "相对于什么的百分比？",
-        help: "add valid = [low, high] or raw and eng, or write the deadband in engineering units" / "请加上 valid = [低, 高] 或 raw 和 eng，或用工程单位写死区",
+        help: "add valid = [low, high] or raw and eng, or write it in engineering units" / "请加上 valid = [低, 高] 或 raw 和 eng，或用工程单位来写",
         explain: "The span is valid where it is given, else eng." /
             "量程取 valid；没有 valid 时取 eng。"
     }
@@ -166,8 +166,8 @@ super::table! {
         title: "`{key}` must be above 0" / "`{key}` 必须大于 0",
         label: "" / "",
         help: "leave it out when there is no such limit" / "如无此限制请删去",
-        explain: "A step of 0 or below would refuse every command." /
-            "步长为 0 或负数会拒绝所有命令。"
+        explain: "A step, a rate or an error of 0 or below would let nothing through." /
+            "步长、速率或误差为 0 或负数会让所有值都无法通过。"
     }
     NO_TAGS = 1225 Warning {
         title: "this device has no tags" / "该设备没有点位",
@@ -175,5 +175,54 @@ super::table! {
         help: "write [device.tags], or name a profile" / "请写 [device.tags]，或指定设备类型 profile",
         explain: "A device without tags is never read." /
             "没有点位的设备不会被读取。"
+    }
+    EVEN_MEDIAN = 1226 Error {
+        title: "a median of {value} values has no middle" / "{value} 个值的中位数没有中间值",
+        label: "" / "",
+        help: "take an odd number: {odd}" / "请用奇数：{odd}",
+        explain: "The median filter takes the middle one of the recent values; with an even number there are two." /
+            "中位数滤波取最近若干值的中间值；个数为偶数时有两个中间值。"
+    }
+    SHORTER_THAN_RATE = 1227 Error {
+        title: "`{key}` {value} is not longer than the scan period {rate}" / "`{key}` {value} 不大于采集周期 {rate}",
+        label: "within one period there is one sample" / "一个周期内只有一个采样",
+        help: "scan faster (`rate`), or take a longer time" / "请加快采集（`rate`），或取更长的时间",
+        explain: "Filters and windows look at several samples. Within one scan period there is only one, so nothing would be filtered and every window would hold one value." /
+            "滤波和窗口需要多个采样。一个采集周期内只有一个采样，滤波不起作用，窗口也只有一个值。"
+    }
+    SWING_BESIDE = 1228 Error {
+        title: "`{key}` beside `swing`" / "`{key}` 与 `swing` 同时使用",
+        label: "" / "",
+        help: "leave one of the two out" / "请去掉其中一个",
+        explain: "A swinging door decides by itself which samples are needed to draw the curve. A deadband or every_sample would be a second, different answer." /
+            "旋转门自行决定绘出曲线所需的采样。死区或 every_sample 是另一种不同的规则。"
+    }
+    SWING_ON_ALARM = 1229 Error {
+        title: "a swinging door delays what the alarm lane sends at once" / "旋转门会延迟 alarm 通道应立即上送的值",
+        label: "" / "",
+        help: "leave out `lane`, or use a deadband in place of `swing`" / "请去掉 `lane`，或用死区代替 `swing`",
+        explain: "A sample at a swinging door is held back until the next one shows whether it is needed, up to max_gap. Alarms must not wait. `limits` of the same tag tells alarms at once." /
+            "旋转门会保留采样，直到下一个采样表明是否需要它，最长为 max_gap。报警不能等待。同一点位上的 limits 会立即报警。"
+    }
+    WINDOW_OFF_GRID = 1230 Error {
+        title: "windows of {value} do not fill a day" / "长度为 {value} 的窗口不能整除一天",
+        label: "" / "",
+        help: "take a length that divides 24 hours: \"1s\" \"10s\" \"1m\" \"15m\" \"1h\"" / "请取能整除 24 小时的长度：\"1s\" \"10s\" \"1m\" \"15m\" \"1h\"",
+        explain: "Windows begin at midnight UTC and follow one another without gaps, so that those of all devices and days lie side by side. That needs a length that divides the day." /
+            "窗口从 UTC 零点开始首尾相接，使所有设备、每一天的窗口对齐。因此长度必须能整除一天。"
+    }
+    HYSTERESIS_TOO_WIDE = 1231 Error {
+        title: "hysteresis {hysteresis} is as wide as the distance {limits} ({distance})" / "回差 {hysteresis} 不小于限值 {limits} 之间的距离（{distance}）",
+        label: "" / "",
+        help: "an alarm would last until the next limit is reached; use a smaller hysteresis" / "报警会一直保持到下一个限值；请减小回差",
+        explain: "A value leaves a limit when it is back by the hysteresis. When that is as wide as the distance between two limits, one alarm never ends before the other begins." /
+            "值回到限值以内并超过回差后报警才解除。当回差不小于两个限值的距离时，一个报警结束前另一个已经开始。"
+    }
+    NE43_WITHOUT_SHEET = 1232 Error {
+        title: "`ne43` needs `raw` and `eng`" / "`ne43` 需要 `raw` 和 `eng`",
+        label: "which count is 4 mA?" / "哪个计数值对应 4 mA？",
+        help: "give the counts at 4 and 20 mA: raw = [0, 27648], eng = [0.0, 150.0]" / "请给出 4 mA 和 20 mA 的计数值：raw = [0, 27648], eng = [0.0, 150.0]",
+        explain: "NAMUR NE 43 tells a broken sensor by its current: at or below 3.6 mA, at or above 21 mA. raw says which counts stand for 4 and 20 mA." /
+            "NAMUR NE 43 按电流判断传感器故障：不高于 3.6 mA 或不低于 21 mA。raw 给出 4 mA 和 20 mA 对应的计数值。"
     }
 }
