@@ -12,24 +12,43 @@
 
 extern crate alloc;
 
+pub mod ascii;
+mod crc;
 mod decode;
 mod exception;
+mod isolation;
+mod learned;
+mod line;
 pub mod mbap;
+mod meter;
 mod notation;
 mod order;
+mod patience;
 mod pdu;
 mod plan;
 mod point;
+mod question;
+pub mod rtu;
+pub mod surprise;
 #[cfg(test)]
 mod testing;
+mod timing;
 mod transactions;
 mod value_type;
 
+pub use crc::crc16;
 pub use exception::Exception;
+pub use isolation::{Isolation, Turn};
+pub use learned::{Barred, Learned, LearnedError, UnitLearned};
+pub use line::{Busy, Echo, Framing, Line, Outcome};
+pub use meter::{RoundTrips, UnitMeter};
 pub use notation::AddressError;
 pub use order::OrderError;
+pub use patience::Patience;
 pub use pdu::{Function, MAX_PDU, MAX_READ_BITS, MAX_READ_WORDS, ReadRequest, ResponseError};
-pub use plan::{Join, Limits, PlanError, PlanErrorReason, ReadPlan, Span};
+pub use plan::{Halves, Join, Limits, PlanError, PlanErrorReason, ReadPlan, Span};
 pub use point::{Access, Address, Point, PointError, RegisterOrder, Table};
+pub use question::Question;
+pub use timing::Timing;
 pub use transactions::{Micros, NotNow, Transactions, Verdict};
 pub use value_type::{MAX_STRING_BYTES, TypeError, ValueType};

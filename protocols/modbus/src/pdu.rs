@@ -90,6 +90,12 @@ impl ReadRequest {
         self.count
     }
 
+    /// The address behind the last.
+    #[must_use]
+    pub const fn end(&self) -> u32 {
+        self.start as u32 + self.count as u32
+    }
+
     /// Bytes of data in a correct answer, 1 to 250.
     #[must_use]
     pub const fn payload_len(&self) -> usize {

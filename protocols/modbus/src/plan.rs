@@ -12,7 +12,7 @@ use forehearth_model::TagId;
 
 use crate::decode::Step;
 use crate::pdu::{MAX_READ_BITS, MAX_READ_WORDS, ReadRequest};
-use crate::{Address, Point, PointError, Table};
+use crate::{Address, Barred, Point, PointError, Table};
 
 /// Whether neighbours share a request.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -135,6 +135,15 @@ impl Span {
     }
 }
 
+/// What a span was before it became two.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Halves {
+    /// The request that was refused.
+    pub whole: ReadRequest,
+    /// Start and size of the gap between the halves that nobody asks for.
+    pub gap: Option<(u16, u16)>,
+}
+
 /// The requests of one group. Each of its tags is in exactly one span.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct ReadPlan {
@@ -149,6 +158,19 @@ impl ReadPlan {
     /// # Errors
     /// The first tag that cannot be read at all.
     pub fn new(points: &[(TagId, Point)], limits: Limits) -> Result<Self, PlanError> {
+        Self::avoiding(points, limits, &[])
+    }
+
+    /// The same, but nothing that is `barred` is part of a request for
+    /// anything else: a tag in it has a request of its own.
+    ///
+    /// # Errors
+    /// The first tag that cannot be read at all.
+    pub fn avoiding(
+        points: &[(TagId, Point)],
+        limits: Limits,
+        barred: &[Barred],
+    ) -> Result<Self, PlanError> {
         for (tag, point) in points {
             check(*tag, point, limits)?;
         }
@@ -156,7 +178,7 @@ impl ReadPlan {
         sorted.sort_by_key(|(tag, point)| (point.address, point.width(), *tag));
         let mut plan = Self { spans: Vec::new(), steps: Vec::with_capacity(points.len()) };
         let mut rest = sorted.as_slice();
-        while let Some(reach) = Reach::first(rest, limits) {
+        while let Some(reach) = Reach::first(rest, limits, barred) {
             let (members, behind) = rest.split_at(reach.members);
             plan.push_span(reach.request, members);
             rest = behind;
@@ -190,6 +212,48 @@ impl ReadPlan {
         let count = parts.len();
         self.spans.splice(place..=place, parts);
         count
+    }
+
+    /// Makes two spans of one that a device refused, at a gap if it has one
+    /// and else in the middle, never within a value. `None` when all its
+    /// tags share their registers: then it is these that are refused.
+    pub fn bisect(&mut self, place: usize) -> Option<Halves> {
+        let Span { request: whole, steps } = self.spans.get(place)?.clone();
+        let (cut, covered) = self.cut(&whole, &steps)?;
+        let gap_start = whole.start() + covered;
+        let second = self.steps[cut].distance();
+        let gap = second.saturating_sub(covered);
+        let end = steps.clone().map(|n| self.steps[n].distance() + self.steps[n].width()).max()?;
+        let first = ReadRequest::new(whole.table(), whole.start(), covered)?;
+        let rest = ReadRequest::new(whole.table(), whole.start() + second, end - second)?;
+        for step in &mut self.steps[cut..steps.end] {
+            step.place(step.distance() - second);
+        }
+        let halves = [
+            Span { request: first, steps: steps.start..cut },
+            Span { request: rest, steps: cut..steps.end },
+        ];
+        self.spans.splice(place..=place, halves);
+        Some(Halves { whole, gap: (gap > 0).then_some((gap_start, gap)) })
+    }
+
+    /// The step that begins the second half, and how far the first reaches.
+    fn cut(&self, whole: &ReadRequest, steps: &Range<usize>) -> Option<(usize, u16)> {
+        let middle = whole.count() / 2;
+        let mut covered = 0;
+        let mut best: Option<((bool, u16), usize, u16)> = None;
+        for n in steps.clone() {
+            let at = self.steps[n].distance();
+            let is_new = n > steps.start && at > self.steps[n - 1].distance();
+            if is_new && at >= covered {
+                let rank = (at == covered, at.abs_diff(middle));
+                if best.is_none_or(|(known, ..)| rank < known) {
+                    best = Some((rank, n, covered));
+                }
+            }
+            covered = covered.max(at + self.steps[n].width());
+        }
+        best.map(|(_, step, covered)| (step, covered))
     }
 
     /// The stretch without holes that begins with step `first` of a span
@@ -250,7 +314,7 @@ struct Reach {
 impl Reach {
     /// The request that begins at the first point and takes in as many of the
     /// following as the limits allow. `None` for an empty list.
-    fn first(points: &[&(TagId, Point)], limits: Limits) -> Option<Self> {
+    fn first(points: &[&(TagId, Point)], limits: Limits, barred: &[Barred]) -> Option<Self> {
         let (_, first) = points.first()?;
         let (table, start) = (first.address.table, u32::from(first.address.offset));
         let mut end = start + u32::from(first.width());
@@ -260,7 +324,8 @@ impl Reach {
             let new_end = end.max(at + u32::from(point.width()));
             let joins = limits.gap(table).is_some_and(|gap| at <= end + gap)
                 && point.address.table == table
-                && new_end - start <= limits.most(table);
+                && new_end - start <= limits.most(table)
+                && !barred.iter().any(|barred| barred.touches(table, start, new_end));
             if !joins {
                 break;
             }
@@ -324,6 +389,54 @@ mod tests {
         assert_eq!(plan.split_at_holes(0), 2);
         assert_eq!(shapes(&plan), [(0, 2), (4, 1)]);
         assert_eq!(plan.split_at_holes(1), 1);
+    }
+
+    #[test]
+    fn a_refused_span_is_halved_down_to_the_registers_that_are_refused() {
+        let places: Vec<_> = (0..16).map(|n| alloc::format!("hr:{n}")).collect();
+        let mut places: Vec<_> = places.iter().map(|at| (at.as_str(), DataType::Int)).collect();
+        places.extend([
+            ("hr:20", DataType::Real),
+            ("hr:20", DataType::Int),
+            ("hr:16.3", DataType::Bool),
+        ]);
+        let mut plan = plan(&places, Limits::default());
+        let before = read_all(&plan, 9);
+        // Only the register 5 is refused.
+        let mut asked = 0;
+        let mut place = 0;
+        let mut refused = Vec::new();
+        while let Some(span) = plan.spans().get(place) {
+            asked += 1;
+            let request = span.request();
+            if (request.start()..request.start() + request.count()).contains(&5) {
+                if let Some(halves) = plan.bisect(place) {
+                    assert_eq!(halves.whole, request);
+                    assert_eq!(halves.gap, (asked == 1).then_some((17, 3)), "the gap first");
+                    continue;
+                }
+                refused.push(request);
+            }
+            place += 1;
+        }
+        assert_eq!(refused.len(), 1);
+        assert_eq!((refused[0].start(), refused[0].count()), (5, 1));
+        assert!(asked <= 11, "{asked} requests to find one of 17 registers");
+        assert_eq!(read_all(&plan, 9), before, "and every tag reads what it read before");
+    }
+
+    #[test]
+    fn what_is_barred_is_asked_for_alone_or_not_at_all() {
+        let points: Vec<_> = [(0, "hr:0"), (1, "hr:4"), (2, "hr:5"), (3, "hr:6")]
+            .map(|(tag, at)| (TagId(tag), point(at, DataType::Int)))
+            .into();
+        let bar =
+            |start, count| crate::Barred { table: crate::Table::HoldingRegisters, start, count };
+        let avoid =
+            |barred: &[_]| shapes(&ReadPlan::avoiding(&points, Limits::default(), barred).unwrap());
+        assert_eq!(avoid(&[]), [(0, 7)]);
+        assert_eq!(avoid(&[bar(2, 1)]), [(0, 1), (4, 3)]);
+        assert_eq!(avoid(&[bar(5, 1)]), [(0, 5), (5, 1), (6, 1)]);
     }
 
     #[test]
