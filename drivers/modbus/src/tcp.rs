@@ -167,7 +167,7 @@ fn plan(
 ) -> Result<Vec<Group>, SetupError> {
     let plan_one = |(id, group): (u32, GroupSettings)| {
         let plan = ReadPlan::new(&group.tags, settings.limits())
-            .map_err(|error| SetupError { group: GroupId(id), error })?;
+            .map_err(|error| SetupError::Tag { group: GroupId(id), error })?;
         let trouble = Trouble::default();
         Ok(Group { device: group.device, unit: group.unit, tags: group.tags.len(), plan, trouble })
     };
@@ -179,7 +179,7 @@ fn no_answer(limit: Duration) -> String {
 }
 
 /// A clock before 1970 reads as 1970; the daemon knows that it is unset.
-fn wall_clock() -> Stamp {
+pub(crate) fn wall_clock() -> Stamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Stamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }

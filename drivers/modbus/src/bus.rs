@@ -1,0 +1,246 @@
+//! The driver of a serial line, on a port of its own or behind a serial server: one line, many units.
+
+use core::num::NonZeroU8;
+
+use forehearth_driver::{BoxFuture, Driver, LinkCounters, LinkError};
+use forehearth_modbus::surprise::Memory;
+use forehearth_modbus::{
+    Framing, Isolation, Join, Learned, Limits, Line, ReadPlan, Timing, UnitMeter,
+};
+use forehearth_model::{DeviceId, GroupId, Quality, Scan, Stamp, TagId};
+use tokio::time::{Instant, sleep};
+
+use crate::bus_scan::BusScan;
+use crate::conversation::{Conversation, micros};
+use crate::tcp::wall_clock;
+use crate::trouble::Trouble;
+use crate::unit::Unit;
+use crate::wire::Wire;
+use crate::{BusSettings, Carrier, Confirm, GroupSettings, SetupError};
+
+/// Before a unit has answered it is taken to need this long, for the plan
+/// only. Chosen: what a small PLC needs.
+const USUAL_TURNAROUND: u64 = 10_000;
+
+/// A serial line and the units on it. Reads only.
+#[derive(Debug)]
+pub struct ModbusBus {
+    pub(crate) settings: BusSettings,
+    pub(crate) clock: fn() -> Stamp,
+    pub(crate) groups: Vec<BusGroup>,
+    pub(crate) units: Vec<Unit>,
+    pub(crate) isolation: Isolation,
+    pub(crate) counters: LinkCounters,
+    pub(crate) learned: Learned,
+    /// Origin of time, also over reconnects: the isolation goes on.
+    origin: Instant,
+    /// `None` while not open, and while a scan has it.
+    conversation: Option<Conversation>,
+}
+
+/// Tags of one unit that are read together, planned.
+#[derive(Debug)]
+pub(crate) struct BusGroup {
+    pub(crate) device: DeviceId,
+    /// Its place in [`ModbusBus::units`].
+    pub(crate) unit: usize,
+    pub(crate) tags: Vec<TagId>,
+    pub(crate) plan: ReadPlan,
+    pub(crate) trouble: Trouble,
+    /// What is known of its values; `None` where surprises are believed.
+    pub(crate) memory: Option<Memory>,
+}
+
+impl ModbusBus {
+    /// Plans the reading of `groups`; opens nothing. A group's place in the
+    /// list is its [`GroupId`].
+    ///
+    /// # Errors
+    /// The first tag that Modbus, or this line's limits, cannot read, or a
+    /// group of unit 0, to which nobody answers.
+    pub fn new(
+        settings: BusSettings,
+        groups: impl IntoIterator<Item = GroupSettings>,
+    ) -> Result<Self, SetupError> {
+        Self::with_learned(settings, groups, Learned::default())
+    }
+
+    /// The same with what an earlier run has [`learned`](Self::learned).
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_learned(
+        settings: BusSettings,
+        groups: impl IntoIterator<Item = GroupSettings>,
+        learned: Learned,
+    ) -> Result<Self, SetupError> {
+        let groups: Vec<GroupSettings> = groups.into_iter().collect();
+        let mut ids = Vec::with_capacity(groups.len());
+        for (place, group) in (0..).zip(&groups) {
+            ids.push(
+                NonZeroU8::new(group.unit)
+                    .ok_or(SetupError::Broadcast { group: GroupId(place) })?,
+            );
+        }
+        let isolation = Isolation::new(ids.iter().copied());
+        ids.sort_unstable();
+        ids.dedup();
+        let takes = |id: NonZeroU8| learned.unit(id.get()).and_then(|unit| unit.takes);
+        let units: Vec<Unit> = ids.iter().map(|id| Unit::new(*id, takes(*id))).collect();
+        let mut planned = Vec::with_capacity(groups.len());
+        for (place, group) in (0..).map(GroupId).zip(groups) {
+            let unit = ids.iter().position(|id| id.get() == group.unit).unwrap_or(0);
+            planned.push(plan(&settings, &learned, place, unit, &group)?);
+        }
+        Ok(Self {
+            settings,
+            clock: wall_clock,
+            groups: planned,
+            units,
+            isolation,
+            counters: LinkCounters::default(),
+            learned,
+            origin: Instant::now(),
+            conversation: None,
+        })
+    }
+
+    /// Stamps readings with `clock` instead of the system's wall clock.
+    #[must_use]
+    pub fn with_clock(mut self, clock: fn() -> Stamp) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// What the line has taught so far; to be given to the next run.
+    #[must_use]
+    pub fn learned(&self) -> Learned {
+        let mut learned = self.learned.clone();
+        for unit in &self.units {
+            if let Some(usual) = unit.patience.usual() {
+                learned.unit_mut(unit.id.get()).takes = Some(usual);
+            }
+        }
+        learned
+    }
+
+    /// What happened with each unit, in ascending order.
+    pub fn meters(&self) -> impl Iterator<Item = (NonZeroU8, &UnitMeter)> {
+        self.units.iter().map(|unit| (unit.id, &unit.meter))
+    }
+
+    /// Units that do not answer and are only probed.
+    pub fn asleep(&self) -> impl Iterator<Item = NonZeroU8> {
+        self.isolation.asleep()
+    }
+
+    /// How many requests one scan of `group` takes.
+    #[must_use]
+    pub fn requests(&self, group: GroupId) -> usize {
+        self.groups[group.index()].plan.spans().len()
+    }
+
+    async fn open(&mut self) -> Result<(), LinkError> {
+        self.conversation = None;
+        let wire =
+            Wire::open(&self.settings.carrier, self.settings.connect_timeout).await.map_err(
+                |reason| LinkError::Connect { peer: self.settings.carrier.to_string(), reason },
+            )?;
+        sleep(self.settings.pause_after_connect).await;
+        let now = micros(self.origin.elapsed());
+        let line =
+            Line::new(self.settings.framing, timing(&self.settings), self.settings.echo, now);
+        self.counters.connects += 1;
+        self.conversation = Some(Conversation::new(wire, line, self.origin));
+        Ok(())
+    }
+
+    async fn read(&mut self, id: GroupId, out: &mut Vec<Scan>) -> Result<(), LinkError> {
+        let Some(mut conversation) = self.conversation.take() else {
+            self.fail(id, Quality::BadNoCommunication, out);
+            return Err(self.lost("not open".to_string()));
+        };
+        match BusScan::new(self, id, &mut conversation, out).run().await {
+            Ok(()) => {
+                self.conversation = Some(conversation);
+                Ok(())
+            }
+            Err(reason) => Err(self.lost(reason)),
+        }
+    }
+
+    fn lost(&self, reason: String) -> LinkError {
+        LinkError::Lost { peer: self.settings.carrier.to_string(), reason }
+    }
+}
+
+impl Driver for ModbusBus {
+    /// Opens the port, or connects to the serial server within
+    /// `connect_timeout`. Cancel safe: a dropped future leaves it closed.
+    fn connect(&mut self) -> BoxFuture<'_, Result<(), LinkError>> {
+        Box::pin(self.open())
+    }
+
+    /// Ends by itself: each question has a deadline, and a unit that does not
+    /// answer is asked at most twice. A dropped future closes the port.
+    fn scan<'a>(
+        &'a mut self,
+        group: GroupId,
+        out: &'a mut Vec<Scan>,
+    ) -> BoxFuture<'a, Result<(), LinkError>> {
+        Box::pin(self.read(group, out))
+    }
+
+    fn fail(&self, group: GroupId, quality: Quality, out: &mut Vec<Scan>) {
+        let group = &self.groups[group.index()];
+        let mut samples = Vec::with_capacity(group.tags.len());
+        for span in group.plan.spans() {
+            group.plan.fail(span, quality, &mut samples);
+        }
+        if !samples.is_empty() {
+            out.push(Scan { device: group.device, stamp: (self.clock)(), samples });
+        }
+    }
+
+    fn counters(&self) -> LinkCounters {
+        self.counters
+    }
+}
+
+/// A device that wants to rest between requests makes the silence longer.
+fn timing(settings: &BusSettings) -> Timing {
+    let mut timing = match &settings.carrier {
+        Carrier::Serial(serial) => Timing::serial(serial.baud),
+        Carrier::Tcp { .. } => Timing::tcp(),
+    };
+    timing.silence = timing.silence.max(micros(settings.pause_between));
+    timing
+}
+
+fn plan(
+    settings: &BusSettings,
+    learned: &Learned,
+    id: GroupId,
+    unit: usize,
+    group: &GroupSettings,
+) -> Result<BusGroup, SetupError> {
+    let known = learned.unit(group.unit).cloned().unwrap_or_default();
+    let usual = known.takes.unwrap_or(USUAL_TURNAROUND);
+    let join = settings.join.unwrap_or(Join::Gap(timing(settings).break_even(usual)));
+    let limits = Limits { max_words: settings.max_words, max_bits: settings.max_bits, join };
+    // What is learned never refuses a tag: a value wider than the unit's
+    // limit is asked for as the map says.
+    let plan = ReadPlan::avoiding(&group.tags, known.narrow(limits), &known.barred)
+        .or_else(|_| ReadPlan::avoiding(&group.tags, limits, &known.barred))
+        .map_err(|error| SetupError::Tag { group: id, error })?;
+    let tags: Vec<TagId> = group.tags.iter().map(|(tag, _)| *tag).collect();
+    let is_doubted = match settings.confirm {
+        Confirm::Always => true,
+        Confirm::Never => false,
+        Confirm::Serial => {
+            settings.framing == Framing::Ascii || matches!(settings.carrier, Carrier::Serial(_))
+        }
+    };
+    let memory = is_doubted.then(|| Memory::new(tags.iter().copied()));
+    Ok(BusGroup { device: group.device, unit, tags, plan, trouble: Trouble::default(), memory })
+}
