@@ -37,8 +37,10 @@ class Users:
 class Plant:
     """The server and what it is told to do."""
 
-    def __init__(self, port, folder, secured, items):
-        self.port, self.folder, self.secured, self.items = port, folder, secured, items
+    def __init__(self, port, arguments):
+        self.port, self.folder = port, arguments.folder
+        self.secured, self.items = arguments.secured, arguments.items
+        self.history = arguments.history
         self.counter = 0
         self.counting = None
         self.fingerprint = ""
@@ -66,6 +68,9 @@ class Plant:
         for uri in namespaces:
             await self.fill(uri)
         await server.start()
+        if self.history:
+            for variable, _ in self.nodes.values():
+                await server.historize_node_data_change(variable)
 
     async def load_certificate(self, server):
         key, cert = self.folder / "server-key.pem", self.folder / "server.der"
@@ -121,7 +126,14 @@ class Plant:
             self.counting = None
 
     def subscriptions(self):
-        return self.server.iserver.subscription_service.subscriptions
+        """Those of clients; the archive has one of its own."""
+        known = self.server.iserver.subscription_service.subscriptions
+        return {key: sub for key, sub in known.items() if sub.pub_request_callback}
+
+    async def pop_message(self, subscription):
+        while not subscription._triggered_datachanges:
+            await asyncio.sleep(0.001)
+        subscription._pop_publish_result()
 
     async def do(self, command):
         match command["do"]:
@@ -153,7 +165,12 @@ class Plant:
             case "skip":
                 # One message of each subscription gets lost on the way.
                 for subscription in self.subscriptions().values():
-                    subscription._pop_publish_result()
+                    await self.pop_message(subscription)
+            case "lose":
+                # The same, and the server does not keep it.
+                for subscription in self.subscriptions().values():
+                    await self.pop_message(subscription)
+                    subscription._not_acknowledged_results.clear()
             case "limits":
                 server = self.server
                 for name, node in [
@@ -187,10 +204,11 @@ async def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--secured", action="store_true")
+    parser.add_argument("--history", action="store_true")
     parser.add_argument("--items", type=int, default=0)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.ERROR)
-    plant = Plant(free_port(), arguments.folder, arguments.secured, arguments.items)
+    plant = Plant(free_port(), arguments)
     await plant.start([PLANT])
     loop = asyncio.get_running_loop()
     print(json.dumps({"port": plant.port, "fingerprint": plant.fingerprint}), flush=True)

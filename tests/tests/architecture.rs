@@ -71,6 +71,7 @@ fn each_outside_library_is_named_in_one_place() {
         ("axum", "forehearth"),
         ("rumqttd", "forehearth-sim"),
         ("tokio-modbus", "forehearth-sim"),
+        ("async-opcua", "forehearth-driver-opcua"),
     ] {
         assert_eq!(users(library), [place], "who names {library}");
     }

@@ -42,6 +42,10 @@ pub struct Tally {
     pub absurd_times: u64,
     /// Values lost in the server's own queues, each marked by a Bad sample.
     pub overflows: u64,
+    /// Messages that were missing, asked for and got.
+    pub recovered: u64,
+    /// Values taken from the server's history.
+    pub backfilled: u64,
     /// Times a group was declared Bad.
     pub declared: u64,
 }
@@ -51,6 +55,9 @@ pub struct Tally {
 pub(crate) enum Origin {
     /// It is the newest the server has.
     Live,
+    /// It comes from the server's history, oldest first, before the
+    /// subscription goes on.
+    Archive,
     /// The server kept it while we were away, and newer ones may follow; when
     /// all have come, what was declared Bad is read once.
     Kept,
@@ -66,6 +73,8 @@ struct Slot {
     quality: Quality,
     /// Time of the newest value, in the source's words.
     source: Stamp,
+    /// Everything up to this time was taken from the server's history.
+    archived: Stamp,
     /// Declared Bad by us since, and when.
     declared: Option<(Quality, Stamp)>,
     /// When it was last said; `None`: never.
@@ -107,6 +116,7 @@ impl Board {
             value: Value::Null,
             quality: Quality::BadWaitingForFirstValue,
             source: Stamp(i64::MIN),
+            archived: Stamp(i64::MIN),
             declared: None,
             said: None,
         };
@@ -177,8 +187,11 @@ impl Board {
             }
             return;
         }
-        let new = stamp > slot.source || !same;
-        if !new && slot.declared.is_none() {
+        let new = match origin {
+            Origin::Archive => stamp > slot.source,
+            _ => stamp > slot.archived && (stamp > slot.source || !same),
+        };
+        if !new && (slot.declared.is_none() || !same || origin == Origin::Archive) {
             self.tally.repeats += 1;
             return;
         }
@@ -195,13 +208,17 @@ impl Board {
             // Newer than what we declared: that is over.
             Some((_, at)) if new && stamp > at => slot.declared = None,
             // Older, and it holds now.
-            Some(_) if origin != Origin::Kept => {
+            Some(_) if !matches!(origin, Origin::Kept | Origin::Archive) => {
                 slot.declared = None;
                 pile.push(self.device, now.stamp, sample(quality, value.clone()));
             }
             _ => {}
         }
         slot.source = slot.source.max(stamp);
+        if origin == Origin::Archive {
+            slot.archived = slot.source;
+            self.tally.backfilled += 1;
+        }
         slot.value = value;
         slot.quality = quality;
         slot.said = Some(now.instant);
@@ -525,6 +542,28 @@ mod tests {
         assert_eq!(sample(bad, &bench.board.items()[0]).value, Value::Null);
         let empty = DataValue { value: None, ..data(9, START) };
         assert_eq!(sample(empty, &bench.board.items()[0]).quality, Quality::BadDeviceFailure);
+    }
+
+    #[test]
+    fn what_came_from_the_archive_does_not_come_again_by_the_subscription() {
+        let mut bench = bench();
+        bench.take(data(1, START - 50));
+        bench.declare();
+        bench.wait(10);
+        let from = |bench: &mut Bench, value, at| {
+            bench.take_from(Origin::Archive, data(value, START + at))
+        };
+        assert_eq!(from(&mut bench, 1, -50), vec![], "known");
+        assert_eq!(from(&mut bench, 2, 1_000), vec![good(1_000, 2)]);
+        assert_eq!(from(&mut bench, 3, 2_000), vec![good(2_000, 3)]);
+        assert_eq!(
+            bench.take(data(2, START + 1_000)),
+            vec![],
+            "queued before the archive was read"
+        );
+        assert_eq!(bench.take(data(3, START + 2_000)), vec![]);
+        assert_eq!(bench.take(data(4, START + 3_000)), vec![good(3_000, 4)]);
+        assert_eq!(bench.board.tally.backfilled, 2);
     }
 
     #[test]

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use opcua::core::ResponseMessage;
 use opcua::types::{
-    AttributeId, CreateMonitoredItemsRequest, CreateSubscriptionRequest, DataValue,
-    DeleteSubscriptionsRequest, MonitoredItemCreateRequest, MonitoringMode, MonitoringParameters,
-    NodeId, NotificationMessage, PublishRequest, PublishResponse, ReadRequest, ReadValueId,
-    RepublishRequest, StatusCode, SubscriptionAcknowledgement, TimestampsToReturn,
+    AttributeId, ByteString, CreateMonitoredItemsRequest, CreateSubscriptionRequest, DataValue,
+    DateTime, DeleteSubscriptionsRequest, ExtensionObject, HistoryData, HistoryReadRequest,
+    HistoryReadValueId, MonitoredItemCreateRequest, MonitoringMode, MonitoringParameters, NodeId,
+    NotificationMessage, PublishRequest, PublishResponse, ReadRawModifiedDetails, ReadRequest,
+    ReadValueId, RepublishRequest, StatusCode, SubscriptionAcknowledgement, TimestampsToReturn,
     TransferSubscriptionsRequest, VariableId, Variant,
 };
 
@@ -19,6 +20,13 @@ use crate::supervision::SubscriptionId;
 /// Most nodes per request, whatever the server says. Chosen: an answer of
 /// 1,000 values fits one chunk of 64 KiB, and no server refuses it.
 const MOST_AT_ONCE: usize = 1000;
+
+/// Most nodes per HistoryRead. Chosen: 50 nodes of 1,000 values stay within
+/// the largest message taken.
+const MOST_HISTORIES: usize = 50;
+
+/// Most values of one node per answer; what is left comes by a continuation point.
+const MOST_OF_HISTORY: u32 = 1000;
 
 /// Most notifications per message. Chosen: keeps a message within some
 /// hundred KiB; the server sends the rest right after.
@@ -35,11 +43,13 @@ pub(crate) struct Limits {
     pub(crate) read: usize,
     /// Items per CreateMonitoredItems.
     pub(crate) monitor: usize,
+    /// Nodes per HistoryRead.
+    pub(crate) history: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { read: MOST_AT_ONCE, monitor: MOST_AT_ONCE }
+        Self { read: MOST_AT_ONCE, monitor: MOST_AT_ONCE, history: MOST_HISTORIES }
     }
 }
 
@@ -68,6 +78,7 @@ pub(crate) async fn introduce(session: &Session) -> Result<(NamespaceTable, Limi
         VariableId::Server_NamespaceArray,
         VariableId::Server_ServerCapabilities_OperationLimits_MaxNodesPerRead,
         VariableId::Server_ServerCapabilities_OperationLimits_MaxMonitoredItemsPerCall,
+        VariableId::Server_ServerCapabilities_OperationLimits_MaxNodesPerHistoryReadData,
     ];
     let nodes: Vec<ReadValueId> = nodes.map(|id| value_of(id.into())).into();
     let mut values = read_some(session, &nodes).await?.into_iter();
@@ -75,11 +86,15 @@ pub(crate) async fn introduce(session: &Session) -> Result<(NamespaceTable, Limi
         .next()
         .and_then(|value| namespaces(value.value.as_ref()))
         .ok_or(Fault::Nonsense("Read of its NamespaceArray"))?;
-    let mut limit = || match values.next().and_then(|value| value.value) {
-        Some(Variant::UInt32(limit)) if limit > 0 => MOST_AT_ONCE.min(limit as usize),
-        _ => MOST_AT_ONCE, // absent or 0: no limit (OPC 10000-5, 6.3.11)
+    let mut limit = |most: usize| match values.next().and_then(|value| value.value) {
+        Some(Variant::UInt32(limit)) if limit > 0 => most.min(limit as usize),
+        _ => most, // absent or 0: no limit (OPC 10000-5, 6.3.11)
     };
-    let limits = Limits { read: limit(), monitor: limit() };
+    let limits = Limits {
+        read: limit(MOST_AT_ONCE),
+        monitor: limit(MOST_AT_ONCE),
+        history: limit(MOST_HISTORIES),
+    };
     Ok((table, limits))
 }
 
@@ -291,6 +306,70 @@ pub(crate) async fn republish(
         Ok(_) | Err(Fault::Service(_)) => Ok(None),
         Err(fault) => Err(fault),
     }
+}
+
+/// A node's history under way.
+#[derive(Clone, Debug)]
+pub(crate) struct History {
+    /// The caller's word for the node.
+    pub(crate) place: usize,
+    pub(crate) node: NodeId,
+    /// Where the server stands; null at first.
+    pub(crate) continuation: ByteString,
+}
+
+/// One step through the histories of some nodes: takes their next values out
+/// of the server's archive, oldest first, and leaves in `asked` the nodes
+/// that have more. A node without history has none.
+pub(crate) async fn history(
+    session: &Session,
+    limits: Limits,
+    from: DateTime,
+    until: DateTime,
+    asked: &mut Vec<History>,
+) -> Result<Vec<(usize, Vec<DataValue>)>, Fault> {
+    let step = asked.len().min(limits.history);
+    let some: Vec<History> = asked.drain(..step).collect();
+    let details = ReadRawModifiedDetails {
+        is_read_modified: false,
+        start_time: from,
+        end_time: until,
+        num_values_per_node: MOST_OF_HISTORY,
+        return_bounds: false,
+    };
+    let nodes = some.iter().map(|history| HistoryReadValueId {
+        node_id: history.node.clone(),
+        continuation_point: history.continuation.clone(),
+        ..Default::default()
+    });
+    let request = HistoryReadRequest {
+        request_header: session.header(session.timeout()),
+        history_read_details: ExtensionObject::from_message(details),
+        timestamps_to_return: TimestampsToReturn::Both,
+        release_continuation_points: false,
+        nodes_to_read: Some(nodes.collect()),
+    };
+    let results = match session.ask(request).await {
+        Ok(ResponseMessage::HistoryRead(answer)) => answer.results.unwrap_or_default(),
+        Ok(_) => return Err(Fault::Nonsense("HistoryRead")),
+        // Not every server keeps history.
+        Err(Fault::Service(_)) => return Ok(Vec::new()),
+        Err(fault) => return Err(fault),
+    };
+    let mut values = Vec::with_capacity(results.len());
+    for (mut history, result) in some.into_iter().zip(results) {
+        if result.status_code.is_bad() {
+            continue;
+        }
+        let data = result.history_data.into_inner_as::<HistoryData>();
+        let data = data.and_then(|data| data.data_values).unwrap_or_default();
+        if !result.continuation_point.is_null_or_empty() && !data.is_empty() {
+            history.continuation = result.continuation_point;
+            asked.push(history.clone());
+        }
+        values.push((history.place, data));
+    }
+    Ok(values)
 }
 
 /// The request with which the server may send the next message.

@@ -48,6 +48,9 @@ pub struct Settings {
     pub outage: Duration,
     /// A quiet tag's value is said again after this time. Default 30 s.
     pub restate: Duration,
+    /// Whether holes are filled from the server's history where it keeps one.
+    /// Default yes.
+    pub history: bool,
     /// What is read; a [`GroupId`](forehearth_model::GroupId) is a position here.
     pub groups: Vec<Group>,
 }
@@ -73,6 +76,7 @@ impl Settings {
             timeout: TIMEOUT,
             outage: OUTAGE,
             restate: RESTATE,
+            history: true,
             groups: Vec::new(),
         }
     }

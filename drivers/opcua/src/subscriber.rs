@@ -16,15 +16,15 @@ use forehearth_driver::{
 use forehearth_model::{Quality, Stamp};
 use opcua::core::ResponseMessage;
 use opcua::types::{
-    DataChangeNotification, NodeId, NotificationMessage, StatusChangeNotification, StatusCode,
-    SubscriptionAcknowledgement, VariableId,
+    ByteString, DataChangeNotification, NodeId, NotificationMessage, StatusChangeNotification,
+    StatusCode, SubscriptionAcknowledgement, VariableId,
 };
 
 use crate::backoff::Backoff;
 use crate::board::{Board, Now, Origin, Pile, Tally};
 use crate::fault::Fault;
 use crate::namespaces::{NamespaceTable, Resolver};
-use crate::services::{self, Limits, Monitor};
+use crate::services::{self, History, Limits, Monitor};
 use crate::session::{Session, Ticket};
 use crate::settings::Settings;
 use crate::supervision::{Action, Kind, Supervision, Verdict};
@@ -61,6 +61,13 @@ const SHORTEST_QUEUE: u128 = 2;
 /// Nodes that the server refused are asked for again after this time: a
 /// server is often up before the devices behind it.
 const RETRY: Duration = Duration::from_secs(30);
+
+/// Longest time the history of a group may take before live data goes on; what
+/// is left stays declared. Chosen: within the 5 s in which data must flow.
+const HISTORY_PATIENCE: Duration = Duration::from_secs(2);
+/// How much earlier than the last message history is read, in µs: a value may
+/// have been sampled well before it was sent.
+const HISTORY_MARGIN: i64 = 5_000_000;
 
 /// The handle of the item that watches the server's namespaces.
 const NAMESPACES: u32 = u32::MAX;
@@ -442,6 +449,7 @@ impl OpcUaSubscriber {
                 Action::RebuildSubscription(group) => self.rebuild(sink, group).await?,
                 Action::RebuildSession => return Err(Fault::Mute.into()),
                 Action::Confirm(group) => self.read_all(sink, group, Origin::Confirmed).await?,
+                Action::Recover(group) => self.backfill(sink, group).await?,
                 Action::ReadAll(group) => self.read_all(sink, group, Origin::Live).await?,
                 Action::DeclareBad(group, quality) => {
                     let (now, mut pile) = (self.now(), Pile::default());
@@ -480,6 +488,7 @@ impl OpcUaSubscriber {
             return Ok(false);
         };
         self.counters.answers += 1;
+        self.board.tally.recovered += 1;
         self.values(sink, message, Origin::Kept).await?;
         self.acknowledge(id, sequence);
         Ok(true)
@@ -504,7 +513,47 @@ impl OpcUaSubscriber {
         self.flight.generation += 1;
         let places: Vec<_> = self.board.group(group).collect();
         self.monitor(sink, group, &places).await?;
+        // Before the first message is taken, so that each tag stays in order.
+        self.backfill(sink, group).await?;
         self.publish()?;
+        Ok(())
+    }
+
+    /// Fills the hole since the group was last heard of from the server's history.
+    async fn backfill(&mut self, sink: &mut dyn Sink, group: usize) -> Result<(), End> {
+        let Some(heard) = self.server_times[group].filter(|_| self.settings.history) else {
+            return Ok(());
+        };
+        let session = self.session.as_ref().ok_or(Fault::Mute)?;
+        let from = value::date_time(Stamp(heard.micros().saturating_sub(HISTORY_MARGIN)));
+        let until = value::date_time(Stamp((self.clock)().micros().saturating_add(HISTORY_MARGIN)));
+        let mut asked: Vec<History> = self
+            .board
+            .group(group)
+            .filter_map(|place| {
+                let node = self.nodes[place].clone()?;
+                Some(History { place, node, continuation: ByteString::null() })
+            })
+            .collect();
+        let end = instant() + HISTORY_PATIENCE;
+        while !asked.is_empty() && instant() < end {
+            self.counters.requests += 1;
+            let found = services::history(session, self.limits, from, until, &mut asked).await?;
+            self.counters.answers += 1;
+            if found.is_empty() {
+                break;
+            }
+            let (now, mut pile) = (self.now(), Pile::default());
+            for (place, values) in found {
+                for value in values {
+                    self.board.take(place, value, Origin::Archive, now, &mut pile);
+                }
+            }
+            deliver(sink, pile).await?;
+        }
+        if !asked.is_empty() {
+            tracing::debug!(link = self.settings.name, left = asked.len(), "history not read");
+        }
         Ok(())
     }
 

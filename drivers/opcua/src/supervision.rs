@@ -45,6 +45,9 @@ pub(crate) enum Action {
     RebuildSubscription(usize),
     /// Drop the session with all subscriptions and make a new one.
     RebuildSession,
+    /// Values of this group are lost for the subscription: look for them in
+    /// the server's history.
+    Recover(usize),
     /// Read every item of this group once: what was said before and declared
     /// Bad since may still hold.
     Confirm(usize),
@@ -215,7 +218,7 @@ impl Supervision {
                 // we know, and what it says next can't be checked.
                 actions.push(Action::DeclareBad(line.group, Quality::BadDataLost));
                 actions.push(Action::RebuildSubscription(line.group));
-                Verdict::Deliver
+                Verdict::RepairFirst
             }
         };
         if verdict == Verdict::Deliver && drained {
@@ -236,7 +239,9 @@ impl Supervision {
         let Some(line) = self.lines.get_mut(&id) else { return };
         let Some(mut repair) = line.repair.filter(|repair| repair.next == sequence) else { return };
         repair.next = after(sequence);
-        repair.lost |= !found;
+        if !found && repair.until.is_some() && !std::mem::replace(&mut repair.lost, true) {
+            line.declare_lost(actions);
+        }
         let ended = match repair.until {
             Some(until) => repair.next == until,
             None => !found,
@@ -247,8 +252,6 @@ impl Supervision {
         line.repair = (!ended).then_some(repair);
         if !ended {
             actions.push(Action::Republish { subscription: id, sequence: repair.next });
-        } else if repair.until.is_some() && repair.lost {
-            line.declare_lost(actions);
         }
     }
 
@@ -323,6 +326,7 @@ impl Line {
     /// Every tag is read anew as soon as the messages under way are delivered.
     fn declare_lost(&mut self, actions: &mut Vec<Action>) {
         actions.push(Action::DeclareBad(self.group, Quality::BadDataLost));
+        actions.push(Action::Recover(self.group));
         self.refresh = Some(Action::ReadAll(self.group));
     }
 
@@ -395,6 +399,10 @@ mod tests {
         vec![Action::Republish { subscription: SUB, sequence }]
     }
 
+    fn lost() -> Vec<Action> {
+        vec![Action::DeclareBad(GROUP, Quality::BadDataLost), Action::Recover(GROUP)]
+    }
+
     #[test]
     fn messages_in_order_are_delivered() {
         let mut bench = bench();
@@ -437,9 +445,10 @@ mod tests {
         let mut bench = bench();
         bench.message(1, DATA);
         bench.message(4, DATA);
-        assert_eq!(bench.republished(2, false), republish(3), "the rest may still be there");
-        let lost = vec![Action::DeclareBad(GROUP, Quality::BadDataLost)];
-        assert_eq!(bench.republished(3, true), lost);
+        let mut expected = lost();
+        expected.extend(republish(3)); // the rest may still be there
+        assert_eq!(bench.republished(2, false), expected);
+        assert_eq!(bench.republished(3, true), vec![]);
         let read = vec![Action::ReadAll(GROUP)];
         assert_eq!(bench.message(5, Kind::KeepAlive), (Verdict::Deliver, read));
     }
@@ -455,8 +464,7 @@ mod tests {
     #[test]
     fn a_huge_hole_is_not_asked_for() {
         let mut bench = bench();
-        let lost = vec![Action::DeclareBad(GROUP, Quality::BadDataLost)];
-        assert_eq!(bench.message(1_000_000, DATA), (Verdict::RepairFirst, lost));
+        assert_eq!(bench.message(1_000_000, DATA), (Verdict::RepairFirst, lost()));
         let read = vec![Action::ReadAll(GROUP)];
         assert_eq!(bench.message(1_000_001, DATA), (Verdict::Deliver, read));
     }

@@ -110,7 +110,6 @@ pub(crate) fn stamp(time: &DateTime) -> Stamp {
 }
 
 /// A gateway stamp as DateTime.
-#[cfg(test)]
 pub(crate) fn date_time(stamp: Stamp) -> DateTime {
     let ticks = stamp.micros().saturating_mul(TICKS_PER_MICROSECOND);
     DateTime::from(ticks.saturating_add(TICKS_TO_1970))

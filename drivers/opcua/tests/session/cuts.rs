@@ -138,6 +138,52 @@ async fn a_subscription_that_falls_silent_is_noticed_and_made_anew() {
     listener.stop().await;
 }
 
+/// `fault` costs the server's subscription what it held; its history has it.
+async fn history_makes_up_for(fault: &str) {
+    let (mut server, _proxy, listener) = stage(How { history: true, ..How::default() }).await;
+    let since = Instant::now();
+    server.doing(fault).await;
+    let declared = |said: &[Said]| {
+        said.iter().any(|s| s.quality.severity() == forehearth_model::Severity::Bad)
+    };
+    listener.until("declared", 6, declared).await;
+    flows_again(&listener, since + Duration::from_secs(1)).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let last = server.stop_counting().await;
+    listener.until_counter_is(last).await;
+    nothing_lost(&listener.said(), last);
+    let driver = listener.stop().await;
+    assert!(driver.tally().backfilled > 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_over_a_deleted_subscription_where_the_server_keeps_history() {
+    history_makes_up_for("delete").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_over_a_silent_subscription_where_the_server_keeps_history() {
+    history_makes_up_for("mute").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_with_a_message_that_is_gone_where_the_server_keeps_history() {
+    history_makes_up_for("lose").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_is_gone_is_declared() {
+    let (mut server, _proxy, listener) = stage(How::default()).await;
+    server.doing("lose").await;
+    let declared = |said: &[Said]| said.iter().any(|s| s.quality == Quality::BadDataLost);
+    listener.until("declared", 5, declared).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let last = server.stop_counting().await;
+    listener.until_counter_is(last).await;
+    no_hole_undeclared(&listener.said(), last);
+    listener.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_lost_on_the_way_is_asked_for_again() {
     let (mut server, _proxy, listener) = stage(How::default()).await;
@@ -149,7 +195,7 @@ async fn a_message_lost_on_the_way_is_asked_for_again() {
     listener.until_counter_is(last).await;
     nothing_lost(&listener.said(), last);
     assert!(listener.said().iter().all(|said| said.quality == Quality::Good));
-    listener.stop().await;
+    assert_eq!(listener.stop().await.tally().recovered, 5);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,6 +13,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 pub(crate) struct How {
     pub(crate) secured: bool,
     pub(crate) items: u32,
+    pub(crate) history: bool,
 }
 
 pub(crate) struct Server {
@@ -43,6 +44,9 @@ impl Server {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true);
+        if how.history {
+            command.arg("--history");
+        }
         if how.secured {
             command.arg("--secured");
         }
