@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use forehearth_config::{BrokerFormat, BrokerPlan};
 use forehearth_publish::{
-    DestinationSettings, Format, HealthSource, PACKET_LIMIT_BYTES, Secret, Server,
+    DestinationSettings, Format, HealthSource, PACKET_LIMIT_BYTES, Secret, Server, Tls,
 };
 
 use crate::{clock, secrets};
@@ -17,6 +17,7 @@ pub fn settings(broker: &BrokerPlan, health: &HealthSource) -> DestinationSettin
     DestinationSettings {
         name: broker.name.clone(),
         servers: vec![Server { host: broker.host.clone(), port: broker.port }],
+        tls: tls(broker),
         format: format(&broker.format),
         keepalive: broker.keepalive,
         username: broker.username.clone(),
@@ -28,6 +29,10 @@ pub fn settings(broker: &BrokerPlan, health: &HealthSource) -> DestinationSettin
         clock: Arc::new(clock::now),
         health: Some(Arc::clone(health)),
     }
+}
+
+fn tls(broker: &BrokerPlan) -> Option<Tls> {
+    broker.tls.then(|| Tls { ca: broker.ca.clone(), ..Tls::default() })
 }
 
 fn format(format: &BrokerFormat) -> Format {

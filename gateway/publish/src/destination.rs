@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use crate::link::Link;
 use crate::opener::Opener;
 use crate::outbox::Outbox;
-use crate::settings::{DestinationSettings, SettingsError};
+use crate::settings::{DestinationSettings, Server, SettingsError};
 use crate::status::LinkStatus;
 
 /// A destination whose settings are known to be usable.
@@ -30,6 +30,10 @@ impl Destination {
     ) -> Result<Self, SettingsError> {
         if settings.servers.is_empty() {
             return Err(SettingsError::NoServer);
+        }
+        let ipv6 = |server: &&Server| server.host.contains(':');
+        if let (Some(_), Some(server)) = (&settings.tls, settings.servers.iter().find(ipv6)) {
+            return Err(SettingsError::TlsToIpv6(server.to_string()));
         }
         let opener = Opener::new(&settings, catalogue, hash)?;
         Ok(Self { settings, opener })

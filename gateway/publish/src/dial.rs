@@ -1,17 +1,20 @@
 //! Dialling: how one broker is reached, and what the operator is told when it isn't.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rumqttc::{
     AsyncClient, ConnectReturnCode, ConnectionError, EventLoop, LastWill, MqttOptions,
-    NetworkOptions, QoS, StateError,
+    NetworkOptions, QoS, StateError, TlsConfiguration, Transport,
 };
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::session::{Keep, Will};
 use crate::settings::{DestinationSettings, Server};
+use crate::tls::Secured;
+use crate::tls_words::{meaning, tls_error};
 use crate::wire::{PACKET_IDS, REQUESTS};
 
 /// A TCP connect and a CONNACK each come within this or not at all. Chosen:
@@ -62,7 +65,13 @@ pub(crate) async fn probe(server: &Server) -> Result<(), NotReached> {
     }
 }
 
-/// One MQTT 3.1.1 connection with a clean session. `password` comes resolved.
+/// What was read from files for one connect.
+pub(crate) struct Credentials {
+    pub(crate) password: Option<String>,
+    pub(crate) secured: Option<Secured>,
+}
+
+/// One MQTT 3.1.1 connection with a clean session.
 ///
 /// # Errors
 /// When the broker can't be reached or refuses. Not cancel safe: a dropped
@@ -71,7 +80,7 @@ pub(crate) async fn connect(
     settings: &DestinationSettings,
     server: &Server,
     client_id: &str,
-    password: Option<String>,
+    credentials: &Credentials,
     will: Option<Will>,
 ) -> Result<(AsyncClient, EventLoop), NotReached> {
     // rumqttc joins host and port with a colon.
@@ -87,7 +96,11 @@ pub(crate) async fn connect(
     // the way (the default of 10 KiB is: a birth of 150 tags loops for ever).
     options.set_max_packet_size(INCOMING_LIMIT_BYTES, usize::MAX);
     if let Some(username) = &settings.username {
-        options.set_credentials(username, password.unwrap_or_default());
+        options.set_credentials(username, credentials.password.clone().unwrap_or_default());
+    }
+    if let Some(secured) = &credentials.secured {
+        let config = TlsConfiguration::Rustls(Arc::clone(&secured.config));
+        options.set_transport(Transport::Tls(config));
     }
     if let Some(will) = will {
         let retain = will.keep == Keep::Retained;
@@ -103,13 +116,30 @@ pub(crate) async fn connect(
         Ok(Err(error)) => Err(NotReached {
             connect: match error {
                 // rumqttc 0.25: only resolving and the TCP connect give Io here.
-                ConnectionError::Io(_) => Connect::Unwritten,
+                // A failed handshake comes before the CONNECT too.
+                ConnectionError::Io(_) | ConnectionError::Tls(_) => Connect::Unwritten,
                 _ => Connect::PerhapsWritten,
             },
-            reason: explain(server, &error),
+            reason: unanswered(server, credentials, &error),
         }),
         Err(_) => Err(NotReached { reason: no_answer(server), connect: Connect::PerhapsWritten }),
     }
+}
+
+/// Why there was no CONNACK. With TLS 1.3 a broker refuses our certificate
+/// after the handshake, and some just close.
+fn unanswered(server: &Server, credentials: &Credentials, error: &ConnectionError) -> String {
+    let secured = credentials.secured.as_ref();
+    let hint = match secured.map(|secured| secured.ours_until) {
+        Some(None) if tls_error(error).is_none() && is_hang_up(error) => {
+            "; it may want a certificate of this gateway (`cert` and `key`)"
+        }
+        Some(Some(_)) if tls_error(error).is_none() && is_hang_up(error) => {
+            "; it may not accept the certificate of this gateway"
+        }
+        _ => "",
+    };
+    format!("{}{hint}", explain(server, error))
 }
 
 /// An IPv6 address without the brackets of its URL.
@@ -120,6 +150,9 @@ fn bare(host: &str) -> &str {
 /// What a failed connection means to the operator.
 pub(crate) fn explain(server: &Server, error: &ConnectionError) -> String {
     let peer = format!("broker {server}");
+    if let Some(error) = tls_error(error) {
+        return format!("{peer} {}", meaning(error));
+    }
     match error {
         ConnectionError::Io(error) => unreachable_host(server, error),
         ConnectionError::ConnectionRefused(code) => {

@@ -14,6 +14,7 @@ mod backoff;
 mod budget;
 mod destination;
 mod dial;
+mod doorman;
 mod gap_json;
 mod json;
 mod link;
@@ -31,6 +32,8 @@ mod sparkplug;
 mod status;
 mod suspicion;
 mod talk;
+mod tls;
+mod tls_words;
 mod unpack;
 mod view;
 mod wire;
@@ -41,4 +44,5 @@ pub use settings::{
     DestinationSettings, Format, HealthSource, PACKET_LIMIT_BYTES, Secret, Server, SettingsError,
     WallClock,
 };
-pub use status::{LinkCounts, LinkSnapshot, LinkState, LinkStatus};
+pub use status::{Certificates, LinkCounts, LinkSnapshot, LinkState, LinkStatus};
+pub use tls::{ClientCertificate, Tls};

@@ -14,15 +14,16 @@ use tokio::time::sleep;
 
 use crate::backoff::Backoff;
 use crate::budget::Budget;
-use crate::dial::{self, Connect, NotReached};
+use crate::dial::{self, Connect, Credentials, NotReached};
 use crate::opener::{Opener, Start};
 use crate::outbox::Outbox;
 use crate::route::Route;
 use crate::session::Now;
 use crate::settings::{DestinationSettings, Server};
-use crate::status::{LinkState, LinkStatus, count};
+use crate::status::{Certificates, LinkState, LinkStatus, count};
 use crate::suspicion::Suspicion;
 use crate::talk::{End, Talk};
+use crate::tls;
 
 /// A connection that lived this long was a working one, whatever it carried.
 const WORKING_AFTER: Duration = Duration::from_secs(10);
@@ -162,7 +163,7 @@ impl<O: Outbox> Link<O> {
     /// attempt. (rumqttc dials by itself; a number can't be taken between its
     /// TCP connect and its CONNECT.)
     async fn attempt(&mut self) -> Result<Serving, NotReached> {
-        let password = self.password()?;
+        let credentials = self.credentials().await?;
         if self.desk.backoff.failing() {
             dial::probe(self.desk.server()).await?;
         }
@@ -171,8 +172,9 @@ impl<O: Outbox> Link<O> {
         let mut session = self.opener.open(Start { bd_seq, pace: self.desk.suspicion.pace(), now });
         let (settings, server) = (&self.desk.settings, self.desk.server());
         let dialled =
-            dial::connect(settings, server, self.opener.client_id(), password, session.will())
+            dial::connect(settings, server, self.opener.client_id(), &credentials, session.will())
                 .await;
+        self.look_at_certificates(&credentials);
         let (client, events) = match dialled {
             Ok(connected) => connected,
             Err(error) => {
@@ -197,12 +199,27 @@ impl<O: Outbox> Link<O> {
         }
     }
 
-    fn password(&self) -> Result<Option<String>, NotReached> {
-        let secret = self.desk.settings.password.as_ref();
-        secret
-            .map(|read| read())
-            .transpose()
-            .map_err(|reason| NotReached { reason, connect: Connect::Unwritten })
+    /// Password and certificates, read anew for each connect so that renewed
+    /// ones are taken up.
+    async fn credentials(&self) -> Result<Credentials, NotReached> {
+        let DestinationSettings { password, tls, .. } = &self.desk.settings;
+        let unread = |reason| NotReached { reason, connect: Connect::Unwritten };
+        let password = password.as_ref().map(|read| read()).transpose().map_err(unread)?;
+        let secured = match tls {
+            Some(tls) => Some(tls::prepare(tls).await.map_err(|fault| unread(fault.to_string()))?),
+            None => None,
+        };
+        Ok(Credentials { password, secured })
+    }
+
+    /// Shows until when the certificates are valid, and tells the log in time.
+    fn look_at_certificates(&self, credentials: &Credentials) {
+        let Some(secured) = &credentials.secured else { return };
+        let (broker, gateway) = (secured.doorman.until(), secured.ours_until);
+        self.desk.status.certificates(Certificates { broker, gateway });
+        for warning in self.desk.status.snapshot().warnings(self.desk.now().wall) {
+            tracing::warn!(broker = %self.desk.settings.name, "{warning}");
+        }
     }
 
     async fn serve(&mut self, serving: Box<Serving>) -> Mode {

@@ -8,6 +8,8 @@ use forehearth_model::{Grade, Stamp};
 use forehearth_telemetry::health::Health;
 use forehearth_telemetry::topics::TopicError;
 
+use crate::tls::Tls;
+
 /// Largest MQTT packet we send. Chosen: below the smallest default limit of
 /// the brokers named by our users (EMQX 1 MiB; mosquitto and rumqttd more),
 /// large enough that a birth of 2,000 tags is one message.
@@ -71,6 +73,8 @@ pub struct DestinationSettings {
     /// At least one; the next one is dialled when one can't be reached or its
     /// primary host is not online. Never two at once.
     pub servers: Vec<Server>,
+    /// How the connection is secured; `None`: in the clear.
+    pub tls: Option<Tls>,
     /// What is sent.
     pub format: Format,
     /// MQTT keep-alive; whole seconds, at least 1.
@@ -109,6 +113,9 @@ pub enum SettingsError {
     /// No server.
     #[error("a broker needs at least one server")]
     NoServer,
+    /// rustls has no name to check.
+    #[error("TLS to {0} needs a host name; write it in place of the IPv6 address")]
+    TlsToIpv6(String),
     /// `devices` holds something that is no glob.
     #[error("`{0}` is no glob over device names; `*` and `?` stand for any characters")]
     DeviceGlob(String),

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use forehearth_model::Stamp;
 
@@ -90,7 +91,21 @@ struct Words {
     state: LinkState,
     since: Stamp,
     server: String,
+    certificates: Certificates,
     last_error: Option<String>,
+}
+
+/// A certificate that ends this soon is warned of. Chosen: a month is the
+/// notice that maintenance plans work with.
+const EXPIRY_NOTICE: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// Until when the certificates of the last TLS connection are valid.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Certificates {
+    /// That of the broker's server.
+    pub broker: Option<Stamp>,
+    /// Ours, with mutual TLS.
+    pub gateway: Option<Stamp>,
 }
 
 /// A copy of a link's status.
@@ -102,10 +117,31 @@ pub struct LinkSnapshot {
     pub since: Stamp,
     /// `host:port` of the server that is connected or was dialled last.
     pub server: String,
+    /// Until when its certificate and ours are valid.
+    pub certificates: Certificates,
     /// What ended the last connection or attempt, in words for the operator.
     pub last_error: Option<String>,
     /// Counts since start.
     pub counts: LinkCounts,
+}
+
+impl LinkSnapshot {
+    /// What will break soon if nobody acts: certificates near their end.
+    #[must_use]
+    pub fn warnings(&self, now: Stamp) -> Vec<String> {
+        let Certificates { broker, gateway } = self.certificates;
+        let named = [("the broker", broker), ("this gateway (`cert`)", gateway)];
+        let notice = i64::try_from(EXPIRY_NOTICE.as_micros()).unwrap_or(i64::MAX);
+        named
+            .into_iter()
+            .filter_map(|(whose, until)| Some((whose, until?)))
+            .filter(|(_, until)| until.0.saturating_sub(now.0) < notice)
+            .map(|(whose, until)| {
+                let verb = if until < now { "expired" } else { "expires" };
+                format!("the certificate of {whose} {verb} at {until}; renew it")
+            })
+            .collect()
+    }
 }
 
 /// Written by one link, read by anybody.
@@ -124,6 +160,7 @@ impl LinkStatus {
             state: words.state,
             since: words.since,
             server: words.server,
+            certificates: words.certificates,
             last_error: words.last_error,
             counts: self.counters.read(),
         }
@@ -141,6 +178,11 @@ impl LinkStatus {
     /// This server is dialled.
     pub(crate) fn dial(&self, server: &Server) {
         self.words().server = server.to_string();
+    }
+
+    /// What the last TLS handshake showed.
+    pub(crate) fn certificates(&self, certificates: Certificates) {
+        self.words().certificates = certificates;
     }
 
     /// Keeps the last error.
@@ -162,8 +204,25 @@ pub(crate) fn count(counter: &AtomicU64, by: u64) {
 
 #[cfg(test)]
 mod tests {
-    use super::{LinkState, LinkStatus, count};
+    use super::{Certificates, LinkSnapshot, LinkState, LinkStatus, count};
     use forehearth_model::Stamp;
+
+    #[test]
+    fn a_certificate_is_warned_of_a_month_before_its_end() {
+        let day = |days: i64| Stamp(days * 24 * 3600 * 1_000_000);
+        let certificates = Certificates { broker: Some(day(100)), gateway: Some(day(50)) };
+        let shown = LinkSnapshot { certificates, ..LinkSnapshot::default() };
+        assert!(shown.warnings(day(20)).is_empty());
+        let soon = shown.warnings(day(21));
+        assert_eq!(
+            soon,
+            [
+                "the certificate of this gateway (`cert`) expires at 1970-02-20T00:00:00.000Z; renew it"
+            ]
+        );
+        let late = shown.warnings(day(101));
+        assert!(late.iter().all(|text| text.contains("expired")) && late.len() == 2, "{late:?}");
+    }
 
     #[test]
     fn a_state_keeps_the_time_it_was_entered() {

@@ -1,6 +1,7 @@
 //! Links against a real mosquitto: what is settled has arrived, what has not arrived is not settled.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
+mod authority;
 mod broker;
 mod faults;
 mod handshake;
@@ -12,3 +13,4 @@ mod native;
 mod observer;
 mod proxy;
 mod sparkplug;
+mod tls;

@@ -257,6 +257,7 @@ pub(crate) fn settings(port: u16, format: Format) -> DestinationSettings {
     DestinationSettings {
         name: "plant".into(),
         servers: vec![server(port)],
+        tls: None,
         format,
         keepalive: Duration::from_secs(1),
         username: None,
