@@ -58,8 +58,8 @@ pub(crate) enum Outcome {
 pub(crate) struct Made {
     /// Per staged sample, in the order of the scan.
     pub(crate) outcomes: Vec<Outcome>,
-    /// The sample of an earlier scan that the one at hand made a reading.
-    pub(crate) released: Option<Visitor>,
+    /// Samples of earlier scans that the one at hand made readings.
+    pub(crate) released: Vec<Visitor>,
     /// Held samples that turned out not to be needed.
     pub(crate) dropped: u64,
     pub(crate) derived: Vec<Derived>,
@@ -169,13 +169,14 @@ impl Chain {
         let overdue = tag.is_overdue(rule, moment.at);
         tag.know((quality, &value), moment.stamp, moment.at);
         let Moment { device, stamp, at } = moment;
-        let swung = door.take(Visitor { device, stamp, quality, value, number, at }, overdue);
-        made.dropped += u64::from(swung.dropped);
-        if let Some(released) = swung.released {
+        let before = made.released.len();
+        let visitor = Visitor { device, stamp, quality, value, number, at };
+        let fate = door.take(visitor, overdue, &mut made.released);
+        made.dropped += door.take_dropped();
+        for released in &made.released[before..] {
             tag.report(released.quality, &released.value, released.at);
-            made.released = Some(released);
         }
-        match swung.fate {
+        match fate {
             Fate::Held => Outcome::Held,
             Fate::Suppressed => Outcome::Suppressed,
             Fate::Sent => {
@@ -188,11 +189,14 @@ impl Chain {
 
     /// Gives away what is held: the gateway stops, or the clock changed and
     /// with it the meaning of stamps. An open window is given up then.
-    pub(crate) fn release(&mut self) -> Option<Visitor> {
+    pub(crate) fn release(&mut self, made: &mut Made) {
         if let Some(window) = self.window.as_deref_mut() {
             window.forget();
         }
-        self.door.as_mut().and_then(Door::release)
+        if let Some(door) = &mut self.door {
+            door.release(&mut made.released);
+            made.dropped += door.take_dropped();
+        }
     }
 }
 

@@ -187,10 +187,7 @@ impl Pipeline {
             }
         }
         drop(outcomes);
-        // They were pending while they were held.
-        let dropped = std::mem::take(&mut self.made.dropped);
-        self.counts.pending -= dropped;
-        self.counts.suppressed += dropped;
+        self.count_dropped();
         for (lane, reading) in self.beside.drain(..) {
             self.batcher.push(lane, (scan.device, scan.stamp), reading, acquired);
         }
@@ -209,7 +206,7 @@ impl Pipeline {
             chain.take(sample, moment, rule, tag, &mut self.made);
             let lane = rule.lane;
             self.early
-                .extend(self.made.released.take().map(|held| Early::new(chain.tag, held, lane)));
+                .extend(self.made.released.drain(..).map(|held| Early::new(chain.tag, held, lane)));
         }
         self.settle_derived(moment);
         self.push_early(acquired);
@@ -246,6 +243,13 @@ impl Pipeline {
         }
     }
 
+    /// Held samples that turned out not to be needed were pending until now.
+    fn count_dropped(&mut self) {
+        let dropped = std::mem::take(&mut self.made.dropped);
+        self.counts.pending -= dropped;
+        self.counts.suppressed += dropped;
+    }
+
     /// Puts readings with stamps of their own into the open batches, oldest
     /// first: those of one device and stamp share a run.
     fn push_early(&mut self, acquired: Instant) {
@@ -263,13 +267,16 @@ impl Pipeline {
     /// Makes readings of all samples that are held back.
     fn release_held(&mut self, now: Instant) {
         for chain in &mut self.chains {
-            let Some(held) = chain.release() else { continue };
-            if let Some(tag) = self.tags.get_mut(chain.tag.index()) {
-                tag.report(held.quality, &held.value, held.at);
-            }
+            chain.release(&mut self.made);
             let lane = self.rules[chain.rule as usize].lane;
-            self.early.push(Early::new(chain.tag, held, lane));
+            for held in self.made.released.drain(..) {
+                if let Some(tag) = self.tags.get_mut(chain.tag.index()) {
+                    tag.report(held.quality, &held.value, held.at);
+                }
+                self.early.push(Early::new(chain.tag, held, lane));
+            }
         }
+        self.count_dropped();
         self.push_early(now);
     }
 
