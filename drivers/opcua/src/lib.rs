@@ -26,6 +26,7 @@ mod session;
 mod settings;
 mod subscriber;
 mod supervision;
+mod token;
 mod trust;
 mod value;
 

@@ -21,9 +21,9 @@ use opcua::core::{RequestMessage, ResponseMessage};
 use opcua::crypto::CertificateStore;
 use opcua::sync::RwLock;
 use opcua::types::{
-    ApplicationDescription, ApplicationType, ByteString, CloseSessionRequest, ContextOwned,
-    DateTime, DecodingOptions, EndpointDescription, Error, GetEndpointsRequest, LocalizedText,
-    NamespaceMap, NodeId, RequestHeader, StatusCode,
+    ApplicationDescription, ApplicationType, ByteString, ChannelSecurityToken, CloseSessionRequest,
+    ContextOwned, DateTime, DecodingOptions, EndpointDescription, Error, GetEndpointsRequest,
+    LocalizedText, NamespaceMap, NodeId, RequestHeader, StatusCode,
 };
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -32,14 +32,11 @@ use tokio::time::timeout;
 use crate::fault::Fault;
 use crate::security::{self, Security};
 use crate::settings::{Settings, User};
+use crate::token::TokenAge;
 
 /// How long a server is asked to keep a session nobody uses, in ms. Chosen:
 /// twice the outage a server is asked to keep values for by default.
 const SESSION_TIMEOUT: f64 = 120_000.0;
-
-/// Lifetime of a security token, in ms: the library renews it at three
-/// quarters. One hour is what OPC 10000-4, 5.5.2 gives as an example.
-const TOKEN_LIFETIME: u32 = 3_600_000;
 
 /// Largest message taken, in bytes. Chosen: 1,000 values of 4 KiB, four times
 /// over; bounds what a lying server can make us keep.
@@ -67,6 +64,8 @@ pub(crate) struct Session {
     timeout: Duration,
     closed: watch::Receiver<Option<StatusCode>>,
     pump: JoinHandle<()>,
+    state: Arc<SecureChannelState>,
+    age: Mutex<TokenAge>,
 }
 
 impl Session {
@@ -78,12 +77,12 @@ impl Session {
     /// [`Fault`]; whether the server is there at all decides [`Fault::is_absent`].
     pub(crate) async fn resume(settings: &Settings, ticket: &mut Ticket) -> Result<Self, Fault> {
         let store = store(settings, None)?;
-        let opening = Opening::start(settings, &ticket.endpoint, store).await?;
-        opening.session.channel.set_auth_token(ticket.token.clone());
+        let opening = Self::open(settings, &ticket.endpoint, store).await?;
+        opening.channel.set_auth_token(ticket.token.clone());
         // The new channel's nonce took the place of the session's, over which
         // the activation must be signed (OPC 10000-4, 5.7.3.2).
-        opening.state.secure_channel().write().set_remote_nonce_from_byte_string(&ticket.nonce)?;
-        let mut session = opening.session;
+        let mut session = opening;
+        session.state.secure_channel().write().set_remote_nonce_from_byte_string(&ticket.nonce)?;
         session.token = ticket.token.clone();
         session.activate(settings, ticket).await?;
         Ok(session)
@@ -103,8 +102,7 @@ impl Session {
         // to the address that works.
         endpoint.endpoint_url = settings.url.as_str().into();
         let store = store(settings, Some(&endpoint))?;
-        let opening = Opening::start(settings, &endpoint, Arc::clone(&store)).await?;
-        let mut session = opening.session;
+        let mut session = Self::open(settings, &endpoint, Arc::clone(&store)).await?;
         let mut request = CreateSession::new_manual(
             &store,
             &endpoint,
@@ -169,7 +167,9 @@ impl Session {
         &self,
         request: impl Into<RequestMessage>,
     ) -> Result<ResponseMessage, Fault> {
-        let answer = self.within(self.channel.send(request, self.timeout)).await?;
+        self.tell_token_age();
+        // Ours ends first, so that it can be told from what the server says.
+        let answer = self.within(self.channel.send(request, self.timeout * 2)).await?;
         checked(answer)
     }
 
@@ -179,9 +179,26 @@ impl Session {
         request: impl Into<RequestMessage>,
         patience: Duration,
     ) -> BoxFuture<'static, Result<ResponseMessage, Fault>> {
+        self.tell_token_age();
         let request = request.into();
         let channel = Arc::clone(&self.channel);
         Box::pin(async move { checked(channel.send(request, patience).await?) })
+    }
+
+    /// The library decides before each request whether the token is to be
+    /// renewed; this is what it decides by.
+    fn tell_token_age(&self) {
+        let mut channel = self.state.secure_channel().write();
+        let token_id = channel.token_id();
+        let now = tokio::time::Instant::now().into_std();
+        let mut age = self.age.lock().unwrap_or_else(PoisonError::into_inner);
+        let token = ChannelSecurityToken {
+            channel_id: channel.secure_channel_id(),
+            token_id,
+            created_at: age.made(token_id, now, DateTime::now()),
+            revised_lifetime: channel.token_lifetime(),
+        };
+        channel.set_security_token(token);
     }
 
     /// How long an answer may take.
@@ -245,14 +262,9 @@ fn checked(answer: ResponseMessage) -> Result<ResponseMessage, Fault> {
     Ok(answer)
 }
 
-/// An open secure channel without a session.
-struct Opening {
-    session: Session,
-    state: Arc<SecureChannelState>,
-}
-
-impl Opening {
-    async fn start(
+impl Session {
+    /// Opens a secure channel; no session goes with it yet.
+    async fn open(
         settings: &Settings,
         endpoint: &EndpointDescription,
         store: Arc<RwLock<CertificateStore>>,
@@ -270,7 +282,7 @@ impl Opening {
                 max_message_size: LARGEST_MESSAGE,
                 max_chunk_count: LARGEST_MESSAGE / CHUNK,
             },
-            TOKEN_LIFETIME,
+            u32::try_from(settings.token_lifetime.as_millis()).unwrap_or(u32::MAX),
             Arc::new(RwLock::new(context)),
         ));
         let tap = Tap { inner: TcpConnector::new(&settings.url)?, state: Mutex::new(None) };
@@ -292,8 +304,8 @@ impl Opening {
             let _ = told.send(Some(code));
         });
         let token = NodeId::null();
-        let session = Session { channel, token, timeout: settings.timeout, closed, pump };
-        Ok(Self { session, state })
+        let (timeout, age) = (settings.timeout, Mutex::default());
+        Ok(Self { channel, token, timeout, closed, pump, state, age })
     }
 }
 
@@ -330,14 +342,14 @@ async fn endpoints(settings: &Settings) -> Result<Vec<EndpointDescription>, Faul
     };
     let folder = std::env::temp_dir();
     let store = Arc::new(RwLock::new(CertificateStore::new(&folder)));
-    let opening = Opening::start(settings, &plain, store).await?;
+    let session = Session::open(settings, &plain, store).await?;
     let request = GetEndpointsRequest {
-        request_header: opening.session.header(settings.timeout),
+        request_header: session.header(settings.timeout),
         endpoint_url: settings.url.as_str().into(),
         ..Default::default()
     };
-    let answer = opening.session.ask(request).await?;
-    opening.session.channel.close_channel().await;
+    let answer = session.ask(request).await?;
+    session.channel.close_channel().await;
     match answer {
         ResponseMessage::GetEndpoints(answer) => Ok(answer.endpoints.unwrap_or_default()),
         _ => Err(Fault::Nonsense("GetEndpoints")),

@@ -22,6 +22,9 @@ const OUTAGE: Duration = Duration::from_secs(60);
 /// Chosen: half of the 60 s in which report by exception repeats itself.
 const RESTATE: Duration = Duration::from_secs(30);
 
+/// One hour, the example of OPC 10000-4, 5.5.2.
+const TOKEN_LIFETIME: Duration = Duration::from_secs(3600);
+
 /// One link: one server, one session.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -48,6 +51,9 @@ pub struct Settings {
     pub outage: Duration,
     /// A quiet tag's value is said again after this time. Default 30 s.
     pub restate: Duration,
+    /// How long the keys of a connection are used; they are renewed at three
+    /// quarters. Default 1 h.
+    pub token_lifetime: Duration,
     /// Whether holes are filled from the server's history where it keeps one.
     /// Default yes.
     pub history: bool,
@@ -76,6 +82,7 @@ impl Settings {
             timeout: TIMEOUT,
             outage: OUTAGE,
             restate: RESTATE,
+            token_lifetime: TOKEN_LIFETIME,
             history: true,
             groups: Vec::new(),
         }

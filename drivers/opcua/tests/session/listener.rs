@@ -162,6 +162,15 @@ impl Listener {
         }
     }
 
+    /// As [`until`](Self::until), without copying what was said.
+    pub(crate) async fn wait_for_samples(&self, samples: usize, seconds: u64) {
+        let end = Instant::now() + Duration::from_secs(seconds);
+        while self.ear.record.lock().unwrap().said.len() < samples {
+            assert!(Instant::now() < end, "{samples} samples not within {seconds} s");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
     pub(crate) async fn until_counter_is(&self, last: u64) {
         let met = |said: &[Said]| said.iter().any(|said| count(said) == Some(last));
         self.until(&format!("the counter is {last}"), 15, met).await;

@@ -4,6 +4,7 @@
 
 mod cuts;
 mod listener;
+mod load;
 mod polling;
 mod proxy;
 mod reading;

@@ -80,6 +80,22 @@ async fn a_secured_session_is_taken_up_after_a_cut_without_loss() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn keys_are_renewed_without_loss() {
+    let mut server = Server::start(SECURED).await;
+    let mut settings = secured(&server, "Aes256_Sha256_RsaPss/SignAndEncrypt");
+    settings.token_lifetime = Duration::from_secs(2);
+    let listener = Listener::start(settings);
+    listener.until("the first value", 10, good).await;
+    server.count(20).await;
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    let last = server.stop_counting().await;
+    listener.until_counter_is(last).await;
+    nothing_lost(&listener.said(), last);
+    assert_eq!(listener.opened(), 1, "{:?}", listener.errors());
+    listener.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_is_not_believed_is_refused_with_what_to_do() {
     let server = Server::start(SECURED).await;
     let strong = "Basic256Sha256/SignAndEncrypt";
