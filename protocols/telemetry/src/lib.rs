@@ -10,6 +10,7 @@ pub mod health;
 pub mod json;
 pub mod native;
 pub mod proto;
+pub mod prove;
 pub mod render;
 pub mod sparkplug;
 pub mod topics;
