@@ -6,6 +6,7 @@ use std::time::Duration;
 use forehearth_model::Grade;
 
 use crate::finding::{Finding, Log};
+use crate::keys::{self, gateway::BROKER_KEYS};
 use crate::names;
 use crate::plan::{BrokerFormat, BrokerPlan, GatewayPlan, PasswordSource};
 use crate::reader::{At, Reader, Text};
@@ -15,29 +16,12 @@ use crate::tree::Value;
 use crate::url::{self, Url};
 
 /// Every key of a `[[broker]]`.
-pub(crate) const KEYS: [&str; 17] = [
-    "name",
-    "url",
-    "format",
-    "group",
-    "primary_host",
-    "topic",
-    "per_tag",
-    "backlog",
-    "keepalive",
-    "commands",
-    "username",
-    "password",
-    "ca",
-    "cert",
-    "key",
-    "grades",
-    "devices",
-];
+pub(crate) const KEYS: [&str; BROKER_KEYS.len()] = keys::names(BROKER_KEYS);
 
 /// MQTT keep-alive is a u16 of seconds (MQTT 5.0, 3.1.2.10); below 5 s a
 /// mobile link reconnects for ever (chosen).
-const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(65_535));
+pub(crate) const KEEPALIVE: (Duration, Duration) =
+    (Duration::from_secs(5), Duration::from_secs(65_535));
 
 /// Slower than this a backlog never ends (chosen).
 const LEAST_BACKLOG: u64 = 1 << 10;

@@ -10,6 +10,7 @@ use forehearth_model::Grade;
 use crate::broker::GRADES;
 use crate::expr::{Binding, Scope};
 use crate::finding::{Finding, Log};
+use crate::keys::{self, field as described};
 use crate::link::{self, Budget, Quirks};
 use crate::nearest::nearest;
 use crate::point::{self, AddressParam};
@@ -23,12 +24,11 @@ use crate::tree::{Node, Table, Value};
 use crate::{names, versions};
 
 /// Keys that only a device has.
-pub(crate) const OWN_KEYS: [&str; 10] =
-    ["name", "profile", "for", "except", "link", "url", "handle", "budget", "timeout", "inflight"];
+pub(crate) const OWN_KEYS: [&str; described::DEVICE_KEYS.len()] =
+    keys::names(described::DEVICE_KEYS);
 
 /// Keys of devices behind other drivers.
-const FOREIGN_KEYS: [&str; 7] =
-    ["security", "user", "password", "namespace", "mode", "sampling", "browse"];
+const FOREIGN_KEYS: [&str; described::FOREIGN_KEYS.len()] = keys::names(described::FOREIGN_KEYS);
 
 /// Keys that make a device what it is; an override can't give them.
 const IDENTITY_KEYS: [&str; 4] = ["name", "profile", "for", "except"];

@@ -5,6 +5,10 @@ use std::time::Duration;
 use forehearth_model::DataType;
 
 use crate::finding::Finding;
+use crate::keys::{
+    self,
+    tag::{FILTER_KEYS, HAMPEL_KEYS},
+};
 use crate::limits::integer_range;
 use crate::plan::{FilterPlan, Spike};
 use crate::point::is_number;
@@ -15,15 +19,14 @@ use crate::tag::{MAX_GAP, report_type};
 use crate::texts::{self, phrase};
 
 /// Every key of `filter`.
-pub(crate) const KEYS: [&str; 7] =
-    ["ne43", "stuck", "hampel", "median", "max_rate", "smooth", "debounce"];
+pub(crate) const KEYS: [&str; FILTER_KEYS.len()] = keys::names(FILTER_KEYS);
 
 /// Every key of `hampel`.
-const HAMPEL_KEYS: [&str; 4] = ["window", "sigmas", "least", "spike"];
+const HAMPEL: [&str; HAMPEL_KEYS.len()] = keys::names(HAMPEL_KEYS);
 
 /// Values a median or Hampel filter may look at: with fewer than three nobody
 /// knows which one is wrong; the pipeline keeps up to 31.
-const WINDOW: std::ops::RangeInclusive<i64> = 3..=31;
+pub(crate) const WINDOW_VALUES: std::ops::RangeInclusive<i64> = 3..=31;
 
 /// Hampel's default window. Chosen: spikes of up to three samples vanish.
 const HAMPEL_WINDOW: usize = 7;
@@ -42,7 +45,7 @@ pub(crate) fn read(
     inner.only(&KEYS);
     check_types(&inner, data_type);
     let lasting = |key| lasting(&inner, key, period);
-    let median = inner.integer("median", WINDOW).and_then(|median| odd(&inner, median));
+    let median = inner.integer("median", WINDOW_VALUES).and_then(|median| odd(&inner, median));
     let max_rate = inner.positive("max_rate").map(|rate| FilterPlan::MaxRate(rate.value));
     [
         ne43(&inner, scaling),
@@ -123,8 +126,8 @@ fn hampel(
     scaling: Option<&ScalingDraft>,
 ) -> Option<FilterPlan> {
     let hampel = inner.inner("hampel", phrase::HAMPEL)?;
-    hampel.only(&HAMPEL_KEYS);
-    let window = hampel.integer("window", WINDOW);
+    hampel.only(&HAMPEL);
+    let window = hampel.integer("window", WINDOW_VALUES);
     let window = window.and_then(|window| usize::try_from(window.value).ok());
     // Noise of one count is no spike, however long the signal stood still.
     let count = match data_type.and_then(integer_range) {

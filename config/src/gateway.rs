@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::broker;
 use crate::finding::{Finding, Log};
+use crate::keys::{self, gateway as described};
 use crate::names;
 use crate::plan::{BrokerPlan, BufferPlan, GatewayPlan, StatusPlan};
 use crate::reader::Reader;
@@ -26,33 +27,39 @@ pub(crate) struct GatewayFile {
 }
 
 /// Every key of the file.
-pub(crate) const KEYS: [&str; 5] = ["schema", "gateway", "buffer", "broker", "status"];
+pub(crate) const KEYS: [&str; described::FILE_KEYS.len()] = keys::names(described::FILE_KEYS);
 
 /// Every key of `[gateway]`.
-pub(crate) const GATEWAY_KEYS: [&str; 4] = ["id", "path", "title", "batch_within"];
+pub(crate) const GATEWAY_KEYS: [&str; described::GATEWAY_KEYS.len()] =
+    keys::names(described::GATEWAY_KEYS);
 
 /// Every key of `[buffer]`.
-pub(crate) const BUFFER_KEYS: [&str; 4] = ["commit_within", "max_size", "max_age", "reserve"];
+pub(crate) const BUFFER_KEYS: [&str; described::BUFFER_KEYS.len()] =
+    keys::names(described::BUFFER_KEYS);
 
 /// Every key of `[status]`.
-pub(crate) const STATUS_KEYS: [&str; 1] = ["listen"];
+pub(crate) const STATUS_KEYS: [&str; described::STATUS_KEYS.len()] =
+    keys::names(described::STATUS_KEYS);
 
 /// `batch_within`: below a millisecond nothing is batched, above ten seconds
 /// nobody calls it live (chosen).
-const BATCH_WITHIN: (Duration, Duration) = (Duration::from_millis(1), Duration::from_secs(10));
+pub(crate) const BATCH_WITHIN: (Duration, Duration) =
+    (Duration::from_millis(1), Duration::from_secs(10));
 
 /// `commit_within`: one flush takes 3–4 ms on eMMC (measured 2026-11), so that
 /// below 20 ms the disk does nothing else.
-const COMMIT_WITHIN: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(60));
+pub(crate) const COMMIT_WITHIN: (Duration, Duration) =
+    (Duration::from_millis(20), Duration::from_secs(60));
 
 /// `max_size`: two segments of 8 MiB at least; at most what SQLite can address.
-const MAX_SIZE: (u64, u64) = (16 << 20, 64 << 40);
+pub(crate) const MAX_SIZE: (u64, u64) = (16 << 20, 64 << 40);
 
 /// `max_age`: a minute (tests) to ten years.
-const MAX_AGE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(3650 * 86_400));
+pub(crate) const MAX_AGE: (Duration, Duration) =
+    (Duration::from_secs(60), Duration::from_secs(3650 * 86_400));
 
 /// `reserve`: room for one group commit at least (chosen).
-const RESERVE: (u64, u64) = (1 << 20, 1 << 40);
+pub(crate) const RESERVE: (u64, u64) = (1 << 20, 1 << 40);
 
 /// Reads `gateway.toml`. What is wrong is in the log, and stands in as its default.
 pub(crate) fn read(log: &Log, root: &Table, top: Place, dir: &Path) -> GatewayFile {

@@ -28,6 +28,7 @@ mod gateway;
 #[cfg(test)]
 mod ignored;
 mod json;
+mod keys;
 mod limits;
 mod link;
 mod load;
@@ -41,8 +42,10 @@ mod point;
 mod profile;
 mod quantity;
 mod reader;
+mod reference;
 mod render;
 mod scaling;
+mod schema;
 mod sheet;
 mod show;
 mod source;
@@ -58,12 +61,15 @@ mod window;
 
 pub use finding::{Findings, Lang, Severity};
 pub use json::to_json;
+pub use keys::MapFile;
 pub use load::{Loaded, load};
 pub use plan::{
     BrokerFormat, BrokerPlan, BufferPlan, ConditionPlan, Deadband, DevicePlan, FilterPlan,
     GatewayPlan, GroupPlan, Keep, LimitsPlan, LinkPlan, PasswordSource, Plan, Report, Spike,
     StatusPlan, TagPlan, Transport, WindowPlan,
 };
+pub use reference::{findings_reference, map_reference};
 pub use render::render;
+pub use schema::schema;
 pub use show::show;
 pub use texts::{codes, explain};

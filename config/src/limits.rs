@@ -5,6 +5,7 @@ use std::time::Duration;
 use forehearth_model::{DataType, Scaling};
 
 use crate::finding::{Finding, Log};
+use crate::keys::{self, tag::LIMITS_KEYS};
 use crate::plan::{Deadband, LimitsPlan};
 use crate::point::is_number;
 use crate::reader::{At, Reader};
@@ -20,7 +21,7 @@ pub(crate) struct Limits {
 }
 
 /// Longest delay of an alarm. Chosen: whoever waits longer watches a trend.
-const LONGEST_DELAY: Duration = Duration::from_secs(3600);
+pub(crate) const LONGEST_DELAY: Duration = Duration::from_secs(3600);
 
 /// What raw values an integer type can hold; `None` for other types.
 #[expect(clippy::cast_precision_loss, reason = "bounds of 64 bits need no last digit here")]
@@ -83,7 +84,7 @@ pub(crate) fn read(
         return None;
     }
     let inner = reader.inner("limits", phrase::LIMITS)?;
-    inner.only(&["hh", "h", "l", "ll", "hysteresis", "on_delay", "off_delay"]);
+    inner.only(&keys::names::<{ LIMITS_KEYS.len() }>(LIMITS_KEYS));
     let names = ["ll", "l", "h", "hh"];
     let given: Vec<_> =
         names.iter().filter_map(|name| Some((*name, inner.number(name)?))).collect();

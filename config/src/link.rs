@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use crate::finding::{Finding, Log};
+use crate::keys;
+use crate::keys::link::{self as described, BUDGET_KEYS, LINK_KEYS};
 use crate::plan::{LinkPlan, Transport};
 use crate::reader::{At, Reader, Text};
 use crate::source::Place;
@@ -11,29 +13,21 @@ use crate::url;
 use crate::versions;
 
 /// Keys of a `[[link]]`, quirks aside.
-pub(crate) const KEYS: [&str; 6] = ["name", "for", "except", "url", "timeout", "inflight"];
+pub(crate) const KEYS: [&str; LINK_KEYS.len()] = keys::names(LINK_KEYS);
 
 /// What a device or link can't do or needs; allowed on links, devices and profiles.
-pub(crate) const QUIRKS: [&str; 8] = [
-    "max_words",
-    "max_bits",
-    "one_request_per_tag",
-    "pause_after_connect",
-    "pause_between",
-    "string_bytes",
-    "echo",
-    "close_each_cycle",
-];
+pub(crate) const QUIRKS: [&str; described::QUIRKS.len()] = keys::names(described::QUIRKS);
 
 /// A request needs a round trip at least; above a minute the schedule is meaningless (chosen).
-const TIMEOUT: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(60));
+pub(crate) const TIMEOUT: (Duration, Duration) =
+    (Duration::from_millis(10), Duration::from_secs(60));
 
 /// Pauses of devices seen so far are below 5 s; a minute is a typing mistake (chosen).
-const PAUSE: (Duration, Duration) = (Duration::ZERO, Duration::from_secs(60));
+pub(crate) const PAUSE: (Duration, Duration) = (Duration::ZERO, Duration::from_secs(60));
 
 /// Most transactions a server should be sent at once (Messaging on TCP/IP
 /// Implementation Guide V1.0b, 4.2.1.2 NumberMaxOfServerTransaction: 1 to 16).
-const INFLIGHT: i64 = 16;
+pub(crate) const INFLIGHT: i64 = 16;
 
 /// Modbus TCP's port (IANA: mbap).
 const PORT: u16 = 502;
@@ -61,7 +55,7 @@ pub(crate) struct Quirks {
 
 impl Quirks {
     pub(crate) fn read(reader: &Reader<'_>) -> Self {
-        for key in ["string_bytes", "echo", "close_each_cycle"] {
+        for key in keys::refused(described::QUIRKS) {
             if let Some(entry) = reader.entry(key) {
                 versions::unsupported(reader.log, entry.key_place, key);
             }
@@ -154,7 +148,7 @@ impl Budget {
     pub(crate) fn read(reader: &Reader<'_>) -> Option<Self> {
         let table = reader.table("budget")?;
         let inner = Reader::new(reader.log, table.value, crate::texts::phrase::BUDGET, table.place);
-        inner.only(&["requests_per_second", "timeout", "retries"]);
+        inner.only(&keys::names::<{ BUDGET_KEYS.len() }>(BUDGET_KEYS));
         if let Some(At { value: 1.., place }) = inner.integer("retries", 0..=10) {
             versions::no_effect(reader.log, place, "retries");
         }

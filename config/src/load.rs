@@ -14,6 +14,7 @@ use crate::each::{self, Except};
 use crate::files::{self, Document, Files};
 use crate::finding::{Finding, Findings, Log};
 use crate::gateway::{self, GatewayFile};
+use crate::keys;
 use crate::link::{self, LinkDraft};
 use crate::names;
 use crate::overlap;
@@ -206,7 +207,7 @@ fn check_device_file(log: &Log, document: &Document) {
     if let Some(entry) = document.root.get("test") {
         crate::versions::unsupported(log, entry.key_place, "test");
     }
-    reader.only(&["schema", "link", "device", "override", "test"]);
+    reader.only(&keys::names::<{ keys::field::FILE_KEYS.len() }>(keys::field::FILE_KEYS));
 }
 
 fn expand_device<'a>(

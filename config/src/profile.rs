@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::finding::{Finding, Log};
+use crate::keys::{self, field as described};
 use crate::nearest::nearest;
 use crate::reader::Reader;
 use crate::source::Place;
@@ -11,21 +12,11 @@ use crate::tree::{Node, Table};
 use crate::{files, link};
 
 /// Keys that a profile and a device share; the device's win.
-pub(crate) const SHARED_KEYS: [&str; 11] = [
-    "driver",
-    "title",
-    "unit",
-    "access",
-    "order",
-    "rate",
-    "rates",
-    "grade",
-    "max_gap",
-    "every_sample",
-    "tags",
-];
+pub(crate) const SHARED_KEYS: [&str; described::SHARED_KEYS.len()] =
+    keys::names(described::SHARED_KEYS);
 
-pub(crate) const OWN_KEYS: [&str; 4] = ["schema", "profile", "extends", "params"];
+pub(crate) const OWN_KEYS: [&str; described::PROFILE_KEYS.len()] =
+    keys::names(described::PROFILE_KEYS);
 
 /// Longest chain of `extends` (chosen: shipped, vendor, company, site, and some).
 const MOST_ANCESTORS: usize = 8;
@@ -115,7 +106,7 @@ fn read_params<'a>(log: &'a Log, table: &'a Table, taken: &[&str]) -> Vec<Param<
             continue;
         };
         let reader = Reader::new(log, inner, phrase::A_PARAM, entry.key_place);
-        reader.only(&["type", "doc", "default"]);
+        reader.only(&keys::names::<{ described::PARAM_KEYS.len() }>(described::PARAM_KEYS));
         reader.bilingual("doc");
         if reader.entry("type").is_none() {
             reader.missing("type", "type = \"address\"");

@@ -5,6 +5,7 @@ use std::time::Duration;
 use forehearth_model::{DataType, Lane};
 
 use crate::finding::Finding;
+use crate::keys::{self, tag::SWING_KEYS};
 use crate::point::is_number;
 use crate::reader::{At, Reader};
 use crate::tag::{MAX_GAP, read_amount, report_type};
@@ -26,7 +27,7 @@ pub(crate) fn read(
 ) -> Option<SwingDraft> {
     let entry = reader.entry("swing")?;
     let inner = reader.inner("swing", phrase::SWING)?;
-    inner.only(&["error", "max_gap"]);
+    inner.only(&keys::names::<{ SWING_KEYS.len() }>(SWING_KEYS));
     let place = entry.key_place;
     if data_type.is_some_and(|data_type| !is_number(data_type)) {
         report_type(reader, &texts::NOT_FOR_TYPE, place, "swing", data_type);

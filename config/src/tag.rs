@@ -8,6 +8,10 @@ use forehearth_model::{DataType, Grade, Lane, Scaling, TagKind};
 use crate::broker::GRADES;
 use crate::expr::Scope;
 use crate::finding::{Finding, Log};
+use crate::keys::{
+    self,
+    tag::{TAG_KEYS, WRITE_KEYS},
+};
 use crate::plan::{Deadband, FilterPlan, LimitsPlan, Report};
 use crate::point::{self, AddressParam, is_number};
 use crate::quantity;
@@ -20,41 +24,7 @@ use crate::window::{self, WindowDraft};
 use crate::{filter, limits, names, swing, units, versions};
 
 /// Every key of a tag.
-pub(crate) const KEYS: [&str; 30] = [
-    "at",
-    "type",
-    "order",
-    "unit",
-    "scale",
-    "offset",
-    "raw",
-    "eng",
-    "clamp",
-    "valid",
-    "kind",
-    "enum",
-    "limits",
-    "deadband",
-    "max_gap",
-    "every_sample",
-    "rate",
-    "lane",
-    "grade",
-    "tag",
-    "label",
-    "write",
-    "overlap",
-    "filter",
-    "window",
-    "swing",
-    "codec",
-    "std",
-    "node",
-    "path",
-];
-
-/// Keys of other drivers and of later versions.
-const UNSUPPORTED: [&str; 4] = ["codec", "std", "node", "path"];
+pub(crate) const KEYS: [&str; TAG_KEYS.len()] = keys::names(TAG_KEYS);
 
 /// `rate`: a scan takes some milliseconds at best; above a day nobody polls (chosen).
 pub(crate) const RATE: (Duration, Duration) =
@@ -120,7 +90,7 @@ pub(crate) fn read(
     let reader = Reader::layered(log, layers, phrase::A_TAG, name_place).scoped(around.scope);
     reader.only(&KEYS);
     names::check(log, names::Kind::Tag, name, name_place);
-    for key in UNSUPPORTED {
+    for key in keys::refused(TAG_KEYS) {
         if let Some(entry) = reader.entry(key) {
             versions::unsupported(log, entry.key_place, key);
         }
@@ -364,7 +334,7 @@ fn check_write(
     let place = reader.entry("write").map_or(write.place, |entry| entry.node.place);
     let inner = Reader::new(reader.log, write.value, phrase::WRITE, write.place);
     let inner = inner.scoped(around.scope);
-    inner.only(&["min", "max", "max_step", "every"]);
+    inner.only(&keys::names::<{ WRITE_KEYS.len() }>(WRITE_KEYS));
     let (min, max) = (inner.number("min"), inner.number("max"));
     if let (Some(min), Some(max)) = (min, max)
         && min.value > max.value

@@ -6,6 +6,7 @@ use forehearth_model::DataType;
 
 use crate::filter::check_longer;
 use crate::finding::Finding;
+use crate::keys::{self, tag::WINDOW_KEYS};
 use crate::plan::Keep;
 use crate::point::is_number;
 use crate::quantity::show_duration;
@@ -14,10 +15,10 @@ use crate::tag::report_type;
 use crate::texts::{self, phrase};
 
 /// Windows begin at midnight UTC, so none is longer.
-const DAY: Duration = Duration::from_secs(86_400);
+pub(crate) const DAY: Duration = Duration::from_secs(86_400);
 
 /// Chosen: a window of a hundredth of a second holds one sample at most.
-const SHORTEST: Duration = Duration::from_millis(20);
+pub(crate) const SHORTEST: Duration = Duration::from_millis(20);
 
 /// What was read.
 #[derive(Clone, PartialEq, Debug)]
@@ -37,7 +38,7 @@ pub(crate) fn read(
 ) -> Option<WindowDraft> {
     let entry = reader.entry("window")?;
     let inner = reader.inner("window", phrase::WINDOW)?;
-    inner.only(&["every", "keep", "samples"]);
+    inner.only(&keys::names::<{ WINDOW_KEYS.len() }>(WINDOW_KEYS));
     if data_type.is_some_and(|data_type| !is_number(data_type)) {
         report_type(reader, &texts::NOT_FOR_TYPE, entry.key_place, "window", data_type);
         return None;

@@ -112,7 +112,7 @@ pub fn explain(code: &str, lang: Lang) -> Option<String> {
 }
 
 /// A template with `…` for what a finding fills in.
-fn without_blanks(template: &str) -> String {
+pub(crate) fn without_blanks(template: &str) -> String {
     let mut parts = template.split('{');
     let mut out = parts.next().unwrap_or_default().to_owned();
     for part in parts {

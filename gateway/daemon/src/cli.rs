@@ -32,6 +32,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Explain a finding code, for example FH1107.
     Explain(ExplainArgs),
+    /// Print a JSON Schema of the map for editors.
+    Schema(SchemaArgs),
     /// Watch a simulated plant survive cut networks, dead PLCs and kill -9.
     Demo(DemoArgs),
     /// Print what a broker carries as rows: Sparkplug, native and JSON messages.
@@ -81,6 +83,25 @@ pub struct ExplainArgs {
     /// Language of the text.
     #[arg(long, value_name = "LANG")]
     pub lang: Option<Lang>,
+}
+
+/// `forehearth schema`
+#[derive(Args, Debug)]
+pub struct SchemaArgs {
+    /// Of which files.
+    #[arg(value_name = "FILE")]
+    pub file: SchemaOf,
+}
+
+/// A kind of file of the map.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SchemaOf {
+    /// gateway.toml
+    Gateway,
+    /// profiles/*.toml
+    Profile,
+    /// devices/*.toml
+    Devices,
 }
 
 /// `forehearth demo`

@@ -1,0 +1,169 @@
+//! The keys of `gateway.toml`.
+
+use super::Kind::{
+    Boolean, ByteRate, Duration, Integer, Size, Table, Tables, Text, Texts, Word, Words,
+};
+use super::Need::{Default, Optional, Required};
+use super::{Kind, Section};
+use crate::broker::KEEPALIVE;
+use crate::gateway::{BATCH_WITHIN, COMMIT_WITHIN, MAX_AGE, MAX_SIZE, RESERVE};
+
+super::keys! {
+    /// Of the file.
+    FILE_KEYS = {
+        "schema": Integer(1, 1), Required,
+            "Version of the map's language." / "配置语言的版本。", "schema = 1";
+        "gateway": Table(&GATEWAY), Required,
+            "Who the gateway is." / "网关的身份。", "gateway = { id = \"pot2-east\", path = \"acme/guangxi/potline-2\" }";
+        "buffer": Table(&BUFFER), Optional,
+            "What the buffer may use." / "缓冲区可用的资源。", "buffer = { max_size = \"8GiB\" }";
+        "broker": Tables(&BROKER), Optional,
+            "Where readings are delivered." / "数据上送的目的地。", "broker = [{ name = \"plant\", url = \"mqtt://127.0.0.1:1883\", format = \"native\" }]";
+        "status": Table(&STATUS), Optional,
+            "Where the gateway can be watched." / "查看网关状态的位置。", "status = { listen = \"127.0.0.1:8390\" }";
+    }
+
+    /// Of `[gateway]`.
+    GATEWAY_KEYS = {
+        "id": Text, Required,
+            "Sparkplug edge node id; MQTT client ids derive from it." / "Sparkplug 边缘节点标识；MQTT 客户端标识由它派生。", "id = \"pot2-east\"";
+        "path": Text, Required,
+            "ISA-95 path: enterprise/site/area/line." / "ISA-95 路径：企业/厂区/车间/产线。", "path = \"acme/guangxi/potline-2/room-a\"";
+        "title": Kind::Bilingual, Optional,
+            "What people call it." / "人们如何称呼它。", "title = { en = \"Potline 2, east\", zh = \"电解二车间东\" }";
+        "batch_within": Duration(BATCH_WITHIN.0, BATCH_WITHIN.1), Default("\"100ms\""),
+            "The oldest reading of a batch waits at most this long." / "一批数据中最早的读数最长等待时间。", "batch_within = \"100ms\"";
+    }
+
+    /// Of `[buffer]`.
+    BUFFER_KEYS = {
+        "commit_within": Duration(COMMIT_WITHIN.0, COMMIT_WITHIN.1), Default("\"500ms\""),
+            "A reading is durable or delivered within this time." / "读数在此时间内落盘或送达。", "commit_within = \"500ms\"";
+        "max_size": Size(MAX_SIZE.0, MAX_SIZE.1), Default("\"1GiB\""),
+            "Bytes on disk, log included." / "磁盘占用上限，含日志。", "max_size = \"8GiB\"";
+        "max_age": Duration(MAX_AGE.0, MAX_AGE.1), Default("\"14d\""),
+            "Older batches expire, and the loss is declared." / "更早的批次过期，丢失会被声明。", "max_age = \"14d\"";
+        "reserve": Size(RESERVE.0, RESERVE.1), Default("\"64MiB\""),
+            "Disk space that is never used." / "永不占用的磁盘空间。", "reserve = \"64MiB\"";
+    }
+
+    /// Of `[status]`.
+    STATUS_KEYS = {
+        "listen": Text, Required,
+            "Loopback address of the page, /metrics and /healthz." / "状态页、/metrics 和 /healthz 的本机地址。", "listen = \"127.0.0.1:8390\"";
+    }
+
+    /// Of `password`.
+    PASSWORD_KEYS = {
+        "credential": Text, Optional,
+            "Name of a systemd credential." / "systemd 凭据的名称。", "credential = \"mqtt-cloud\"";
+        "file": Text, Optional,
+            "File with mode 0600." / "权限为 0600 的文件。", "file = \"secrets/mqtt\"";
+    }
+}
+
+pub(crate) static FILE: Section = Section {
+    name: "gateway-file",
+    heading: "gateway.toml",
+    doc: [
+        "Who the gateway is, what its buffer may use, whom it delivers to.",
+        "网关的身份、缓冲区的资源、数据的目的地。",
+    ],
+    keys: &[FILE_KEYS],
+    scoped: false,
+    open: false,
+};
+
+static GATEWAY: Section = Section {
+    name: "gateway",
+    heading: "[gateway]",
+    doc: ["Who the gateway is.", "网关的身份。"],
+    keys: &[GATEWAY_KEYS],
+    scoped: false,
+    open: false,
+};
+
+static BUFFER: Section = Section {
+    name: "buffer",
+    heading: "[buffer]",
+    doc: [
+        "Where readings wait until every broker has confirmed them.",
+        "读数在此等待，直到每个代理都已确认。",
+    ],
+    keys: &[BUFFER_KEYS],
+    scoped: false,
+    open: false,
+};
+
+static STATUS: Section = Section {
+    name: "status",
+    heading: "[status]",
+    doc: ["Where the gateway can be watched.", "查看网关状态的位置。"],
+    keys: &[STATUS_KEYS],
+    scoped: false,
+    open: false,
+};
+
+static BROKER: Section = Section {
+    name: "broker",
+    heading: "[[broker]]",
+    doc: [
+        "A destination with a format, and what it may see.",
+        "一个目的地：格式，以及它可以看到的数据。",
+    ],
+    keys: &[BROKER_KEYS],
+    scoped: false,
+    open: false,
+};
+
+static PASSWORD: Section = Section {
+    name: "password",
+    heading: "password = { … }",
+    doc: [
+        "Where the password is read from; a literal is an error.",
+        "密码的来源；直接写出密码是错误。",
+    ],
+    keys: &[PASSWORD_KEYS],
+    scoped: false,
+    open: false,
+};
+
+super::keys! {
+    /// Of a `[[broker]]`.
+    BROKER_KEYS = {
+        "name": Text, Required,
+            "Unique; names the destination in the books, metrics and gap records." / "唯一；在账目、指标和缺口记录中标识目的地。", "name = \"plant\"";
+        "url": Text, Required,
+            "mqtt:// or mqtts://, host and port; 1883 and 8883 without one." / "mqtt:// 或 mqtts://，主机和端口；默认端口 1883 和 8883。", "url = \"mqtt://127.0.0.1:1883\"";
+        "format": Word(&["sparkplug", "native", "json"]), Required,
+            "What is sent." / "上送的格式。", "format = \"sparkplug\"";
+        "group": Text, Optional,
+            "Sparkplug group id; required with that format." / "Sparkplug 组标识；使用该格式时必填。", "group = \"acme.guangxi\"";
+        "primary_host": Text, Optional,
+            "Sparkplug host whose STATE is awaited before anything is sent." / "Sparkplug 主应用；等到其 STATE 后才开始上送。", "primary_host = \"scada\"";
+        "topic": Text, Optional,
+            "Topic of native and json, with {path}, {gateway} and for json {device}, {tag}; default fh/v1/{path}/{gateway}, for json fh/v1/{path}/{device}." / "native 和 json 的主题，可含 {path}、{gateway}，json 还可含 {device}、{tag}；默认 fh/v1/{path}/{gateway}，json 为 fh/v1/{path}/{device}。", "topic = \"fh/v1/{path}/{gateway}\"";
+        "per_tag": Boolean, Default("false"),
+            "json: a topic for each tag in place of one for each device." / "json：每个点位一个主题，而不是每个设备一个。", "per_tag = true";
+        "backlog": ByteRate, Optional,
+            "Budget for what waited through an outage; as fast as the link allows without one." / "断线期间积压数据的补传速率；不写则尽链路所能。", "backlog = \"2MiB/s\"";
+        "keepalive": Duration(KEEPALIVE.0, KEEPALIVE.1), Default("\"30s\""),
+            "MQTT keep-alive." / "MQTT 保活时间。", "keepalive = \"30s\"";
+        "commands": Boolean, Default("false"),
+            "Whether values may be written through this broker." / "是否允许通过该代理写值。", "commands = false";
+        "username": Text, Optional,
+            "User name." / "用户名。", "username = \"pot2-east\"";
+        "password": Table(&PASSWORD), Optional,
+            "Where the password is read from." / "密码的来源。", "password = { credential = \"mqtt-cloud\" }";
+        "ca": Text, Optional,
+            "File with the authorities that may vouch for the broker, for mqtts://." / "用于校验代理证书的 CA 文件，配合 mqtts://。", "ca = \"certs/ca.pem\"";
+        "cert": Text, Optional,
+            "File with the gateway's certificate, for mutual TLS." / "网关证书文件，用于双向 TLS。", "cert = \"certs/gateway.pem\"";
+        "key": Text, Optional,
+            "File with the key of `cert`." / "`cert` 对应的私钥文件。", "key = \"certs/gateway.key\"";
+        "grades": Words(&["general", "important", "core"]), Optional,
+            "Data classes that may leave here; default: all." / "允许从此处上送的数据等级；默认全部。", "grades = [\"general\"]";
+        "devices": Texts, Optional,
+            "Patterns over device names; default: all." / "按设备名称筛选的模式；默认全部。", "devices = [\"cell-*\"]";
+    }
+}
