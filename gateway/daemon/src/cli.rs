@@ -122,7 +122,7 @@ pub struct DemoArgs {
 /// `forehearth decode`
 #[derive(Args, Debug)]
 pub struct DecodeArgs {
-    /// Where to listen, mqtt://HOST[:PORT].
+    /// Where to listen: mqtt://HOST or mqtt://HOST:PORT.
     #[arg(long, value_name = "URL")]
     pub broker: String,
     /// Topic filter. Default: everything Forehearth publishes.
