@@ -92,6 +92,7 @@ fn build(log: &Log, files: &Files) -> Option<Plan> {
     };
     let links = field.links.into_iter().map(|link| link.plan).collect();
     let (devices, tags) = (field.devices, field.tags);
+    let catalogue = Arc::new(catalogue);
     Some(Plan { gateway, buffer, brokers, status, links, devices, tags, catalogue })
 }
 

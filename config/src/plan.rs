@@ -4,6 +4,7 @@ mod condition;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use forehearth_modbus::{Access, Point};
@@ -29,7 +30,7 @@ pub struct Plan {
     /// Parallel to `catalogue.tags`.
     pub tags: Vec<TagPlan>,
     /// What travels beside the batches.
-    pub catalogue: Catalogue,
+    pub catalogue: Arc<Catalogue>,
 }
 
 /// `[gateway]`.

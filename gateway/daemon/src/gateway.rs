@@ -116,8 +116,9 @@ pub async fn run(plan: Plan, state: &Path, stop: watch::Receiver<bool>) -> Resul
         plan.links.len(),
         plan.brokers.len(),
     );
-    let rooms = Arc::new(rooms);
-    serve(rooms, pollers, queue, destinations, plan.status.map(|status| status.listen), stop).await;
+    let listen = plan.status.map(|status| status.listen);
+    drop(plan); // each room has its own part of it
+    serve(Arc::new(rooms), pollers, queue, destinations, listen, stop).await;
     tracing::info!("gateway stopped; everything that waited is on disk");
     Ok(())
 }
@@ -285,11 +286,10 @@ fn destinations(
     hash: CatalogueHash,
     health: &HealthSource,
 ) -> Result<Vec<Destination>, StartError> {
-    let catalogue = Arc::new(plan.catalogue.clone());
     plan.brokers
         .iter()
         .map(|broker| {
-            Destination::new(brokers::settings(broker, health), &catalogue, hash)
+            Destination::new(brokers::settings(broker, health), &plan.catalogue, hash)
                 .map_err(|reason| StartError::Broker { broker: broker.name.clone(), reason })
         })
         .collect()
