@@ -5,14 +5,14 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use forehearth_buffer::Buffer;
-use forehearth_config::{Deadband, Plan};
+use forehearth_config::Plan;
 use forehearth_model::Ledger;
-use forehearth_pipeline::{Destinations, LastKnown, Pipeline, Report, Rule, Settings};
+use forehearth_pipeline::{Destinations, LastKnown, Pipeline, Settings};
 use forehearth_source::Polled;
 use forehearth_telemetry::native::{Compression, Encoder};
 use tokio::sync::mpsc;
 
-use crate::clock;
+use crate::{clock, stages};
 
 /// The pipeline together with the place its batches go to. Whoever holds the
 /// lock sees books that balance: a batch is sealed and appended in one go.
@@ -30,7 +30,8 @@ struct Inner {
 impl Conditioner {
     /// A conditioner for the tags of `plan`.
     pub fn new(plan: &Plan, settings: &Settings, buffer: Arc<Buffer>) -> Self {
-        let pipeline = Pipeline::new(rules(plan), settings, Instant::now());
+        let mut pipeline = Pipeline::new(stages::rules(plan), settings, Instant::now());
+        pipeline.stage(stages::stages(plan));
         let inner = Inner {
             pipeline,
             encoder: Encoder::new(Compression::WhenItPays),
@@ -126,24 +127,4 @@ impl Conditioner {
         // books that don't balance, which is what should be seen.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The pipeline's rules, in the order of tag ids.
-fn rules(plan: &Plan) -> impl Iterator<Item = Rule> + '_ {
-    plan.catalogue.tags.iter().zip(&plan.tags).map(|(entry, tag)| Rule {
-        scaling: entry.scaling,
-        valid: entry.valid,
-        report: if tag.report.every_sample {
-            Report::EverySample
-        } else {
-            Report::ByException {
-                deadband: match tag.report.deadband {
-                    Deadband::None => 0.0,
-                    Deadband::Absolute(units) => units,
-                },
-                max_gap: tag.report.max_gap,
-            }
-        },
-        lane: entry.lane,
-    })
 }

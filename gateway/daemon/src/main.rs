@@ -14,6 +14,7 @@ mod logging;
 mod outbox;
 mod rooms;
 mod secrets;
+mod stages;
 mod status;
 mod summary;
 
