@@ -8,7 +8,7 @@ SHELL := /bin/bash
 # nextest runs every test in a process of its own, and so more at once.
 TEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest run || echo test --lib --bins --tests)
 
-.PHONY: help demo test bench format lint doc binaries
+.PHONY: help demo test soak bench format lint doc binaries
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,8 +21,14 @@ demo: ## Watch a simulated plant survive cut networks, dead PLCs and kill -9.
 test: ## Format, lints, docs, unit, property and end-to-end tests. Starts its own services.
 	@tests/setup/install.sh test
 	$(MAKE) --no-print-directory format lint doc binaries
-	cargo $(TEST) --workspace --locked
+	FOREHEARTH_SEEDS=$(SEEDS) cargo $(TEST) --workspace --locked
 	cargo test --workspace --locked --doc
+
+# make test: a few seconds. make soak SEEDS=1000000: half an hour.
+SEEDS ?= 10000
+
+soak: ## The buffer under SEEDS random histories of faults; a seed that fails is printed.
+	FOREHEARTH_SEEDS=$(SEEDS) cargo test --locked --package forehearth-buffer --lib -- --nocapture chance
 
 bench: ## Values per second, CPU, memory, latency and bytes per value, printed.
 	@tests/setup/install.sh test

@@ -166,12 +166,18 @@ impl Claim {
     }
 
     /// A batch that waits left memory; it is backlog now, to be read from disk.
-    pub(crate) fn evicted(&mut self, lane: Lane, number: u64) {
-        if self.wants_live(lane, number) {
+    pub(crate) fn evicted(&mut self, lane: Lane, id: BatchId) {
+        let live = self.wants_live(lane, id.number);
+        let place = &mut self.places[slot(lane)];
+        if live {
             self.live_waiting -= 1;
-            let place = &mut self.places[slot(lane)];
-            place.live_from = number + 1;
-            place.live_next = number + 1;
+            place.live_from = id.number + 1;
+            place.live_next = id.number + 1;
+        }
+        // It was in memory when disk was read past it.
+        if id < place.load_next {
+            place.load_next = id;
+            self.connection += 1;
         }
     }
 

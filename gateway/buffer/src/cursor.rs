@@ -91,6 +91,11 @@ impl Cursor {
         self.done = self.done.split_off(&epoch);
     }
 
+    /// The highest run it knows of.
+    pub(crate) fn highest(&self) -> Epoch {
+        self.done.last_key_value().map_or(self.since.epoch, |(&last, _)| last.max(self.since.epoch))
+    }
+
     /// The bytes kept in the control database, all little-endian: since
     /// (epoch u32, number u64), then per run its epoch (u32) and per lane the
     /// number of stretches (u32) and each stretch (first u64, last u64).

@@ -10,6 +10,7 @@ mod commit;
 #[cfg(test)]
 mod model;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -30,7 +31,7 @@ const SAVE_WITHIN: Duration = Duration::from_secs(2);
 
 /// The same while nothing is on disk, so that nothing can be repeated; it
 /// only narrows the range a crash declares.
-const SAVE_IDLE: Duration = Duration::from_secs(10);
+const SAVE_IDLE: Duration = Duration::from_secs(30);
 
 /// Gap records are saved this soon: they are sent only after that.
 const SAVE_GAPS: Duration = Duration::from_millis(250);
@@ -182,6 +183,8 @@ pub(crate) struct Keeper {
     /// The segment being written, per lane, and when it was started.
     current: [Option<(u64, Instant)>; 2],
     next_seq: u64,
+    /// Segments of this run, failed ones included.
+    created: BTreeSet<u64>,
     /// The next birth/death sequence number, per destination.
     bd_seq: Vec<u8>,
     /// The control database was read in this run.

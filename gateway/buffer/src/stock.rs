@@ -68,10 +68,10 @@ impl Stock {
     }
 
     /// A batch leaves memory; disk has it.
-    fn evict(&mut self, lane: Lane, number: u64) {
+    pub(crate) fn evict(&mut self, lane: Lane, number: u64) {
         let Some(held) = self.ram.remove(lane, number) else { return };
         for claim in self.claims.iter_mut().filter(|claim| held.owed & claim.bit() != 0) {
-            claim.evicted(lane, number);
+            claim.evicted(lane, held.batch.id);
         }
         let only_copy = &mut self.on_disk[slot(lane)];
         *only_copy = (*only_copy).max(held.batch.id);

@@ -204,7 +204,8 @@ pub struct Wear {
 /// Every method fails with what is wrong with the disk.
 pub trait Storage: Send {
     /// Locks the directory and reads what is there; repairs nothing but moves
-    /// aside what cannot be read. May be called again after a failure.
+    /// aside what cannot be read, and lists what is there and not listed. May
+    /// be called again after a failure.
     fn open(&mut self) -> Result<Found, StorageError>;
 
     /// Starts a segment.

@@ -1,5 +1,7 @@
 //! Starting: what is found on disk is taken over, and what is missing from it is declared.
 
+use std::collections::BTreeSet;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +18,9 @@ use crate::storage::{Found, LostSegment, RunMark, Storage, StorageCode, StorageE
 
 /// A commit is expected to take this long until one was measured.
 const FIRST_FLUSH: Duration = Duration::from_millis(25);
+
+/// 2020-01-01 in Unix seconds. A clock before that was never set.
+const NEVER_SET: u32 = 1_577_836_800;
 
 impl Keeper {
     /// Opens the disk, or goes on without it, and starts a run.
@@ -50,6 +55,7 @@ impl Keeper {
             retention,
             current: [None; 2],
             next_seq: 1,
+            created: BTreeSet::new(),
             // Before any is known: unlikely to be that of the last connection.
             bd_seq: vec![wall.millis().div_euclid(1000).to_le_bytes()[0]; destinations.len()],
             adopted: false,
@@ -76,13 +82,14 @@ impl Keeper {
         if !self.adopted {
             self.adopted = true;
             self.adopt_control(found, epoch);
-            if let Some(run) = found.run.filter(|run| !run.clean && run.epoch < epoch) {
+            // Whatever its number: the clock may have been wrong in one of the two.
+            if let Some(run) = found.run.filter(|run| !run.clean) {
                 self.declare_crash(run, found);
             }
         }
-        for lost in found.lost.iter().filter(|lost| lost.epoch < epoch) {
+        for lost in &found.lost {
             // Declared once, though it is found again until the next save.
-            if !self.unlisted.contains(&lost.seq) {
+            if !self.created.contains(&lost.seq) && !self.unlisted.contains(&lost.seq) {
                 self.declare_lost(lost);
             }
         }
@@ -123,16 +130,26 @@ impl Keeper {
     fn adopt_segments(&mut self, segments: &[Segment], epoch: Epoch) -> Result<(), StorageError> {
         let known: Vec<Segment> =
             self.shared.lock().stock.shelf.iter().map(|shelved| shelved.segment.clone()).collect();
+        let mut unread = Vec::new();
         for segment in segments {
             match known.iter().find(|known| known.seq == segment.seq) {
                 Some(known) if segment.last >= known.last => {}
                 // Less is there than was flushed: the medium lied.
                 Some(_) => self.storage.quarantine(segment.seq)?,
                 // A first commit that failed; memory still has what was in it.
-                None if segment.epoch >= epoch => self.storage.remove(segment.seq)?,
-                None => self.adopt_segment(segment)?,
+                None if self.created.contains(&segment.seq) => self.storage.remove(segment.seq)?,
+                // Two runs took one number, each without knowing of the other:
+                // its batches would pass for those of this run.
+                None if segment.epoch == epoch => self.storage.quarantine(segment.seq)?,
+                None => match self.adopt_segment(segment) {
+                    Err(error) if error.code == StorageCode::Damaged => {
+                        unread.push((segment, error));
+                    }
+                    adopted => adopted?,
+                },
             }
         }
+        self.give_up_unread(&unread)?;
         let wall = self.shared.clock.wall();
         for known in known {
             let intact = segments.iter().any(|s| s.seq == known.seq && s.last >= known.last);
@@ -168,6 +185,25 @@ impl Keeper {
         }
         self.shared.lock().stock.recover(segment.clone(), owed);
         Ok(())
+    }
+
+    /// Segments whose ends could be read, and then not what is between. To
+    /// stay down for their sake would lose everything that comes.
+    fn give_up_unread(&mut self, unread: &[(&Segment, StorageError)]) -> Result<(), StorageError> {
+        for (segment, error) in unread {
+            tracing::error!(code = "FH-BUF-DAMAGED", %error, "a segment is set aside");
+            let Segment { seq, epoch, lane, last, .. } = **segment;
+            if !self.unlisted.contains(&seq) {
+                self.declare_lost(&LostSegment { seq, epoch, lane, first: segment.prev + 1, last });
+                self.unlisted.push(seq);
+            }
+        }
+        // Declared on disk before any is out of sight; and all declared before
+        // a save, which forgets the runs of which nothing is on the shelf.
+        if !unread.is_empty() {
+            self.save(false)?;
+        }
+        unread.iter().try_for_each(|(segment, _)| self.storage.quarantine(segment.seq))
     }
 
     /// A listed segment is missing or damaged: how much was in it is not known.
@@ -226,11 +262,26 @@ fn unknown(
 /// The number of this run: above every earlier one, and at least the time in
 /// seconds. A run whose disk never worked left no trace; its number was the
 /// time, so no later run takes it and no consumer takes new batches for repeats.
+/// When neither the disk nor the clock tells, it is drawn: a box without a
+/// battery starts at the same second each time.
 fn next_epoch(found: Option<&Found>, wall: Stamp) -> Epoch {
-    let known = found.and_then(|found| {
-        let segments = found.segments.iter().map(|segment| segment.epoch.0);
-        segments.chain(found.run.map(|run| run.epoch.0)).max()
-    });
-    let seconds = u32::try_from(wall.millis().div_euclid(1000)).unwrap_or(0);
-    Epoch(known.unwrap_or(0).saturating_add(1).max(seconds))
+    let Some(found) = found else {
+        let drawn = RandomState::new().build_hasher().finish() % u64::from(NEVER_SET);
+        return match seconds(wall) {
+            known if known > NEVER_SET => Epoch(known),
+            _ => Epoch(u32::try_from(drawn).unwrap_or(0).max(1)),
+        };
+    };
+    // After a clock that was set back the last run need not have the highest
+    // number, and a cursor may know of runs of which nothing is stored any more.
+    let segments = found.segments.iter().map(|segment| segment.epoch);
+    let cursors = found.bookmarks.iter().filter_map(|mark| Some(mark.cursor()?.highest()));
+    let gaps = found.gaps.iter().map(|gap| gap.first.epoch);
+    let runs = found.run.map(|run| run.epoch);
+    let known = segments.chain(cursors).chain(gaps).chain(runs).max().map(|epoch| epoch.0);
+    Epoch(known.unwrap_or(0).saturating_add(1).max(seconds(wall)))
+}
+
+fn seconds(wall: Stamp) -> u32 {
+    u32::try_from(wall.millis().div_euclid(1000)).unwrap_or(0)
 }

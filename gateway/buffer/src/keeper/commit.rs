@@ -70,7 +70,7 @@ impl Keeper {
         for (lane, rows) in LANES.into_iter().zip(&rows).filter(|(_, rows)| !rows.is_empty()) {
             match self.write(lane, rows) {
                 Err(error) if error.code == StorageCode::Full => {
-                    self.drop_current(lane);
+                    self.drop_current(lane)?;
                     // The next turn tries again, in a new segment.
                     return if self.shed_for_space()? { Ok(()) } else { Err(error) };
                 }
@@ -116,6 +116,7 @@ impl Keeper {
     fn start_segment(&mut self, lane: Lane) -> Result<u64, StorageError> {
         let seq = self.next_seq;
         self.next_seq += 1;
+        self.created.insert(seq);
         let head = SegmentHead {
             seq,
             epoch: self.shared.lock().stock.epoch,
@@ -138,14 +139,17 @@ impl Keeper {
         Ok(())
     }
 
-    /// Gives up the current segment of a lane after a failure.
-    fn drop_current(&mut self, lane: Lane) {
-        if let Some((seq, _)) = self.current[slot(lane)].take() {
-            self.storage.abandon(seq);
-            if let Some(shelved) = self.shared.lock().stock.shelf.get_mut(seq) {
-                shelved.open = false;
-            }
+    /// Gives up the current segment of a lane after a failure. A file of
+    /// which no commit succeeded only takes space.
+    fn drop_current(&mut self, lane: Lane) -> Result<(), StorageError> {
+        let Some((seq, _)) = self.current[slot(lane)].take() else { return Ok(()) };
+        self.storage.abandon(seq);
+        if let Some(shelved) = self.shared.lock().stock.shelf.get_mut(seq) {
+            shelved.open = false;
+            return Ok(());
         }
+        self.unlisted.push(seq);
+        self.storage.remove(seq)
     }
 
     /// Sheds until `coming` bytes fit into the budget and the volume.

@@ -174,6 +174,19 @@ impl Control {
             .map_err(|error| failure::of(&self.path, &error))
     }
 
+    /// Lists a segment that was found.
+    pub(super) fn relist(&mut self, segment: &Segment) -> Result<(), StorageError> {
+        let Segment { seq, epoch, lane, first, last, .. } = *segment;
+        let (seq, lane) = (seq.cast_signed(), lane as u8);
+        self.connection
+            .execute(
+                "INSERT OR REPLACE INTO segment VALUES(?1, ?2, ?3, ?4, ?5)",
+                params![seq, epoch.0, lane, first.cast_signed(), last.cast_signed()],
+            )
+            .map(|_| ())
+            .map_err(|error| failure::of(&self.path, &error))
+    }
+
     /// Notes what a segment holds that will not grow any more.
     pub(super) fn sealed(&mut self, segment: &Segment) -> Result<(), StorageError> {
         let Segment { seq, first, last, .. } = segment;
