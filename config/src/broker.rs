@@ -8,7 +8,7 @@ use forehearth_model::Grade;
 use crate::finding::{Finding, Log};
 use crate::keys::{self, gateway::BROKER_KEYS};
 use crate::names;
-use crate::plan::{BrokerFormat, BrokerPlan, GatewayPlan, PasswordSource};
+use crate::plan::{BrokerFormat, BrokerPlan, GatewayPlan, PasswordSource, ServerPlan, TlsPlan};
 use crate::reader::{At, Reader, Text};
 use crate::source::Place;
 use crate::texts::{self, phrase};
@@ -80,7 +80,9 @@ pub(crate) fn read_all(
 
 /// Two destinations on one broker whose messages can't be told apart.
 fn publishes_to_the_same(a: &BrokerPlan, b: &BrokerPlan) -> bool {
-    let same_broker = a.host.eq_ignore_ascii_case(&b.host) && a.port == b.port;
+    let same_server =
+        |a: &ServerPlan, b: &ServerPlan| a.host.eq_ignore_ascii_case(&b.host) && a.port == b.port;
+    let same_broker = a.servers.iter().any(|a| b.servers.iter().any(|b| same_server(a, b)));
     let same_format = match (&a.format, &b.format) {
         (BrokerFormat::Sparkplug { group: a, .. }, BrokerFormat::Sparkplug { group: b, .. }) => {
             a == b
@@ -102,21 +104,9 @@ fn read(reader: &Reader<'_>, gateway: &GatewayPlan, dir: &Path) -> Option<(Broke
     if let Some(name) = &name {
         names::check(reader.log, names::Kind::Broker, &name.value, name.place);
     }
-    let url = required(reader, "url", "url = \"mqtt://127.0.0.1:1883\"");
-    let target = url.as_ref().and_then(|url| read_url(reader.log, url));
+    let targets = read_urls(reader);
     let format = read_format(reader, gateway);
-    let ca = reader.filled_text("ca").map(|path| existing_file(reader.log, dir, &path));
-    for key in ["cert", "key"] {
-        if let Some(entry) = reader.entry(key) {
-            crate::versions::unsupported(reader.log, entry.key_place, key);
-        }
-    }
-    let tls = target.as_ref().is_some_and(|target| target.tls);
-    if let (Some(place), Some(_), false) =
-        (reader.entry("ca").map(|entry| entry.key_place), &target, tls)
-    {
-        reader.log.report(Finding::new(&texts::CA_WITHOUT_TLS, place));
-    }
+    let tls = read_tls(reader, dir, targets.as_ref().map(|targets| targets.tls));
     let username = reader.filled_text("username").map(|text| text.value.into_owned());
     let password = read_password(reader, dir);
     if let (Some(entry), None) = (reader.entry("password"), &username)
@@ -132,13 +122,11 @@ fn read(reader: &Reader<'_>, gateway: &GatewayPlan, dir: &Path) -> Option<(Broke
     let keepalive = reader.duration("keepalive", KEEPALIVE.0..=KEEPALIVE.1);
     let backlog = reader.size_per_second("backlog", LEAST_BACKLOG).map(|rate| rate.value);
     let grades = read_grades(reader);
-    let target = target?;
+    let servers = targets?.servers;
     let broker = BrokerPlan {
         name: name?.value.into_owned(),
-        host: target.host,
-        port: target.port,
-        tls: target.tls,
-        ca,
+        servers,
+        tls,
         format: format?,
         backlog,
         keepalive: keepalive.map_or(Duration::from_secs(30), |keepalive| keepalive.value),
@@ -160,9 +148,74 @@ fn required<'a>(reader: &Reader<'a>, key: &'static str, example: &'static str) -
 }
 
 struct Target {
-    host: String,
-    port: u16,
+    server: ServerPlan,
     tls: bool,
+}
+
+/// All servers of a broker.
+struct Targets {
+    servers: Vec<ServerPlan>,
+    tls: bool,
+}
+
+/// One url, or several.
+fn read_urls(reader: &Reader<'_>) -> Option<Targets> {
+    let list = reader.entry("url").filter(|entry| matches!(entry.node.value, Value::Array(_)));
+    let urls = match list {
+        Some(entry) => {
+            let urls = reader.texts("url")?;
+            if urls.is_empty() {
+                reader.log.report(Finding::new(&texts::NO_SERVER, entry.node.place));
+            }
+            urls
+        }
+        None => vec![required(reader, "url", "url = \"mqtt://127.0.0.1:1883\"")?],
+    };
+    let read = |url: &Text<'_>| read_url(reader.log, url).map(|target| (target, url.place));
+    let targets: Vec<_> = urls.iter().filter_map(read).collect();
+    let tls = targets.first()?.0.tls;
+    if let Some((_, place)) = targets.iter().find(|(target, _)| target.tls != tls) {
+        reader.log.report(Finding::new(&texts::SERVERS_MIX_TLS, *place));
+        return None;
+    }
+    let ipv6 = |(target, _): &&(Target, Place)| tls && target.server.host.contains(':');
+    if let Some((target, place)) = targets.iter().find(ipv6) {
+        let finding = Finding::new(&texts::TLS_TO_IPV6, *place);
+        reader.log.report(finding.with("host", target.server.host.as_str()));
+        return None;
+    }
+    let all = targets.len() == urls.len();
+    let servers = targets.into_iter().map(|(target, _)| target.server).collect();
+    all.then_some(Targets { servers, tls })
+}
+
+/// What proves who the broker and the gateway are. `tls` is `None` when the
+/// url could not be read.
+fn read_tls(reader: &Reader<'_>, dir: &Path, tls: Option<bool>) -> Option<TlsPlan> {
+    for key in ["ca", "cert", "key", "server_name"] {
+        if let (Some(entry), Some(false)) = (reader.entry(key), tls) {
+            let finding = Finding::new(&texts::KEY_WITHOUT_TLS, entry.key_place);
+            reader.log.report(finding.with("key", key));
+        }
+    }
+    for (key, other) in [("cert", "key"), ("key", "cert")] {
+        if let (Some(entry), None) = (reader.entry(key), reader.entry(other)) {
+            let finding = Finding::new(&texts::CERT_AND_KEY, entry.key_place);
+            reader.log.report(finding.with("key", key).with("other", other));
+        }
+    }
+    let file = |key| {
+        let text = reader.filled_text(key)?;
+        let path = existing_file(reader.log, dir, &text);
+        Some((path, text))
+    };
+    let (ca, cert, key) = (file("ca"), file("cert"), file("key"));
+    if let Some((path, text)) = &key {
+        check_mode(reader.log, path, text);
+    }
+    let client = cert.zip(key).map(|((cert, _), (key, _))| (cert, key));
+    let server_name = reader.filled_text("server_name").map(|name| name.value.into_owned());
+    tls?.then_some(TlsPlan { ca: ca.map(|(path, _)| path), client, server_name })
 }
 
 /// Ports assigned by IANA: mqtt 1883, secure-mqtt 8883.
@@ -181,7 +234,8 @@ fn read_url(log: &Log, text: &Text<'_>) -> Option<Target> {
         log.report(Finding::new(&texts::URL_HAS_MORE, text.place).with("rest", rest));
         return None;
     }
-    Some(Target { host: host.to_owned(), port: port.unwrap_or(default_port), tls })
+    let server = ServerPlan { host: host.to_owned(), port: port.unwrap_or(default_port) };
+    Some(Target { server, tls })
 }
 
 fn read_format(reader: &Reader<'_>, gateway: &GatewayPlan) -> Option<BrokerFormat> {

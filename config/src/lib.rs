@@ -65,8 +65,8 @@ pub use keys::MapFile;
 pub use load::{Loaded, load};
 pub use plan::{
     BrokerFormat, BrokerPlan, BufferPlan, ConditionPlan, Deadband, DevicePlan, FilterPlan,
-    GatewayPlan, GroupPlan, Keep, LimitsPlan, LinkPlan, PasswordSource, Plan, Report, Spike,
-    StatusPlan, TagPlan, Transport, WindowPlan,
+    GatewayPlan, GroupPlan, Keep, LimitsPlan, LinkPlan, PasswordSource, Plan, Report, ServerPlan,
+    Spike, StatusPlan, TagPlan, TlsPlan, Transport, WindowPlan,
 };
 pub use reference::{findings_reference, map_reference};
 pub use render::render;

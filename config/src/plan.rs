@@ -94,19 +94,35 @@ pub enum PasswordSource {
     File(PathBuf),
 }
 
+/// Where a broker listens.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ServerPlan {
+    /// Host name or address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+}
+
+/// How a broker and the gateway prove who they are.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TlsPlan {
+    /// CA file; `None`: what the operating system trusts.
+    pub ca: Option<PathBuf>,
+    /// The gateway's certificate and its key, for mutual TLS.
+    pub client: Option<(PathBuf, PathBuf)>,
+    /// The name the broker's certificate must have; `None`: the host.
+    pub server_name: Option<String>,
+}
+
 /// `[[broker]]`.
 #[derive(Clone, PartialEq, Debug)]
 pub struct BrokerPlan {
     /// Unique; names the destination in ledger, metrics and gap records.
     pub name: String,
-    /// Host name or address.
-    pub host: String,
-    /// TCP port.
-    pub port: u16,
-    /// `mqtts://`. The path of `ca` is in `ca`.
-    pub tls: bool,
-    /// CA file for `mqtts://`.
-    pub ca: Option<PathBuf>,
+    /// At least one; used one at a time, in this order.
+    pub servers: Vec<ServerPlan>,
+    /// `mqtts://`; `None` for `mqtt://`.
+    pub tls: Option<TlsPlan>,
     /// What is sent.
     pub format: BrokerFormat,
     /// Replay budget in bytes per second; `None`: as fast as the link allows.

@@ -88,6 +88,7 @@ fn kind(key: &Key) -> String {
         Kind::Word(words) => words.iter().map(|w| format!("`{w}`")).collect::<Vec<_>>().join(" "),
         Kind::Rate => phrase(["duration or name", "时长或名称"]),
         Kind::Pair => phrase(["two numbers", "两个数字"]),
+        Kind::TextOrTexts => phrase(["text or list of texts", "文本或文本列表"]),
         Kind::Texts => phrase(["list of texts", "文本列表"]),
         Kind::Words(words) => {
             let words = words.iter().map(|w| format!("`{w}`")).collect::<Vec<_>>().join(" ");

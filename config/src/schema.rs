@@ -111,6 +111,10 @@ fn of_kind(kind: Kind, scoped: bool) -> Map<String, Value> {
             let number = of_kind(Kind::Number, scoped);
             json!({ "type": "array", "items": number, "minItems": 2, "maxItems": 2 })
         }
+        Kind::TextOrTexts => json!({ "anyOf": [
+            { "type": "string" },
+            { "type": "array", "items": { "type": "string" }, "minItems": 1 },
+        ]}),
         Kind::Texts => json!({ "type": "array", "items": { "type": "string" } }),
         Kind::Words(words) => json!({ "type": "array", "items": { "enum": words }, "minItems": 1 }),
         Kind::Items => json!({ "type": "array", "items": { "type": ["integer", "string"] } }),

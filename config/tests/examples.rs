@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use forehearth_config::{
-    BrokerFormat, Deadband, Lang, Loaded, PasswordSource, Plan, Transport, load, render, show,
+    BrokerFormat, Deadband, Lang, Loaded, PasswordSource, Plan, ServerPlan, TlsPlan, Transport,
+    load, render, show,
 };
 use forehearth_modbus::Access;
 use forehearth_model::{DataType, Grade, Lane, TagKind};
@@ -145,12 +146,14 @@ fn the_gateway_file_means_what_it_says() {
     assert_eq!(plan.catalogue.path, "acme/guangxi/potline-2/room-a");
     assert_eq!((plan.buffer.max_size, plan.buffer.reserve), (48 << 30, 64 << 20));
     let [plant, cloud] = plan.brokers.as_slice() else { panic!() };
-    assert_eq!((plant.host.as_str(), plant.port, plant.tls), ("127.0.0.1", 1883, false));
+    let local = ServerPlan { host: "127.0.0.1".to_owned(), port: 1883 };
+    assert_eq!((&plant.servers, &plant.tls), (&vec![local], &None));
     assert_eq!(plant.backlog, Some(2 << 20));
     let scada = Some("scada".to_owned());
     let group = "acme.guangxi".to_owned();
     assert_eq!(plant.format, BrokerFormat::Sparkplug { group, primary_host: scada });
-    assert!(cloud.tls);
+    assert_eq!(cloud.servers[0].port, 8883);
+    assert_eq!(cloud.tls, Some(TlsPlan { ca: None, client: None, server_name: None }));
     let topic = "fh/v1/acme/guangxi/potline-2/room-a/pot2-east".to_owned();
     assert_eq!(cloud.format, BrokerFormat::Native { topic });
     assert_eq!(cloud.password, Some(PasswordSource::Credential("mqtt-cloud".to_owned())));

@@ -1,7 +1,8 @@
 //! The keys of `gateway.toml`.
 
 use super::Kind::{
-    Boolean, ByteRate, Duration, Integer, Size, Table, Tables, Text, Texts, Word, Words,
+    Boolean, ByteRate, Duration, Integer, Size, Table, Tables, Text, TextOrTexts, Texts, Word,
+    Words,
 };
 use super::Need::{Default, Optional, Required};
 use super::{Kind, Section};
@@ -133,8 +134,8 @@ super::keys! {
     BROKER_KEYS = {
         "name": Text, Required,
             "Unique; names the destination in the books, metrics and gap records." / "唯一；在账目、指标和缺口记录中标识目的地。", "name = \"plant\"";
-        "url": Text, Required,
-            "mqtt:// or mqtts://, host and port; 1883 and 8883 without one." / "mqtt:// 或 mqtts://，主机和端口；默认端口 1883 和 8883。", "url = \"mqtt://127.0.0.1:1883\"";
+        "url": TextOrTexts, Required,
+            "mqtt:// or mqtts://, host and port; 1883 and 8883 without one. Of several one at a time is used, the next when it can't be reached or the primary host is not online there." / "mqtt:// 或 mqtts://，主机和端口；默认端口 1883 和 8883。写多个时每次只用一个，连不上或主应用不在线时换下一个。", "url = \"mqtt://127.0.0.1:1883\"";
         "format": Word(&["sparkplug", "native", "json"]), Required,
             "What is sent." / "上送的格式。", "format = \"sparkplug\"";
         "group": Text, Optional,
@@ -161,6 +162,8 @@ super::keys! {
             "File with the gateway's certificate, for mutual TLS." / "网关证书文件，用于双向 TLS。", "cert = \"certs/gateway.pem\"";
         "key": Text, Optional,
             "File with the key of `cert`." / "`cert` 对应的私钥文件。", "key = \"certs/gateway.key\"";
+        "server_name": Text, Optional,
+            "Name the broker's certificate must have; default: the host of the url." / "代理证书中必须有的名称；默认为 url 中的主机名。", "server_name = \"broker.plant\"";
         "grades": Words(&["general", "important", "core"]), Optional,
             "Data classes that may leave here; default: all." / "允许从此处上送的数据等级；默认全部。", "grades = [\"general\"]";
         "devices": Texts, Optional,

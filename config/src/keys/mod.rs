@@ -60,6 +60,8 @@ pub(crate) enum Kind {
     /// Two numbers, low end first.
     Pair,
     Texts,
+    /// A text, or several to be tried in order.
+    TextOrTexts,
     /// Some of a few words.
     Words(&'static [&'static str]),
     /// Whole numbers and texts.

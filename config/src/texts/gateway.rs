@@ -99,12 +99,12 @@ super::table! {
         explain: "The file is named by the map and must be there when the gateway starts." /
             "配置中引用的文件在网关启动时必须存在。"
     }
-    CA_WITHOUT_TLS = 1515 Error {
-        title: "`ca` without TLS" / "有 `ca` 但没有使用 TLS",
+    KEY_WITHOUT_TLS = 1515 Error {
+        title: "`{key}` without TLS" / "有 `{key}` 但没有使用 TLS",
         label: "" / "",
-        help: "use mqtts:// in the url, or leave `ca` out" / "请在 url 中使用 mqtts://，或删去 `ca`",
-        explain: "A CA checks the broker's certificate, which only exists with mqtts://." /
-            "CA 用于校验代理的证书，只有 mqtts:// 才有证书。"
+        help: "use mqtts:// in the url, or leave `{key}` out" / "请在 url 中使用 mqtts://，或删去 `{key}`",
+        explain: "Certificates, their keys and names exist only with mqtts://." /
+            "只有 mqtts:// 才有证书、私钥和证书名称。"
     }
     NOTHING_ALLOWED = 1516 Error {
         title: "an empty `{key}` lets nothing through" / "空的 `{key}` 不允许任何数据通过",
@@ -147,5 +147,33 @@ super::table! {
         help: "{samples} samples a second; if every one changed it would last {least} days; max_size = \"{needed}\" would do" / "每秒 {samples} 个采样；若全部变化则只能保存 {least} 天；max_size = \"{needed}\" 即可满足",
         explain: "An estimate: one sample in ten changes enough to be reported (and each tag at least every max_gap), and a reading takes 2 bytes on disk. When the buffer is full before readings are old, the oldest are shed and declared as a gap." /
             "估算：十个采样中有一个需要上报（每个点位至少每 max_gap 一次），每条数据占 2 字节。缓存先满时，最旧的数据会被丢弃并声明为缺口。"
+    }
+    CERT_AND_KEY = 1522 Error {
+        title: "`{key}` without `{other}`" / "有 `{key}` 但没有 `{other}`",
+        label: "" / "",
+        help: "name both files, or neither" / "两个文件都写，或都不写",
+        explain: "Mutual TLS needs the gateway's certificate and the key that belongs to it." /
+            "双向 TLS 需要网关证书及其私钥。"
+    }
+    SERVERS_MIX_TLS = 1523 Error {
+        title: "servers with and without TLS in one broker" / "同一代理的服务器有的用 TLS，有的不用",
+        label: "" / "",
+        help: "use mqtts:// for all of them" / "请全部使用 mqtts://",
+        explain: "Whoever disturbs the way to the first server could make the gateway send everything in the clear." /
+            "否则只要干扰到第一台服务器的链路，就能迫使网关以明文上送全部数据。"
+    }
+    TLS_TO_IPV6 = 1524 Error {
+        title: "TLS to `{host}` needs a host name" / "到 `{host}` 的 TLS 需要主机名",
+        label: "" / "",
+        help: "write the name of the broker in place of the IPv6 address" / "请用代理的主机名代替 IPv6 地址",
+        explain: "The MQTT library can't check a certificate against an IPv6 address." /
+            "MQTT 库无法用 IPv6 地址校验证书。"
+    }
+    NO_SERVER = 1525 Error {
+        title: "an empty `url` leads nowhere" / "空的 `url` 没有目的地",
+        label: "" / "",
+        help: "for example: url = \"mqtt://127.0.0.1:1883\"" / "例如：url = \"mqtt://127.0.0.1:1883\"",
+        explain: "A broker needs at least one server." /
+            "代理至少需要一台服务器。"
     }
 }

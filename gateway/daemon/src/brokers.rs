@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use forehearth_config::{BrokerFormat, BrokerPlan};
+use forehearth_config::{BrokerFormat, BrokerPlan, ServerPlan, TlsPlan};
 use forehearth_publish::{
-    DestinationSettings, Format, HealthSource, PACKET_LIMIT_BYTES, Secret, Server, Tls,
+    ClientCertificate, DestinationSettings, Format, HealthSource, PACKET_LIMIT_BYTES, Secret,
+    Server, Tls,
 };
 
 use crate::{clock, secrets};
@@ -16,8 +17,8 @@ pub fn settings(broker: &BrokerPlan, health: &HealthSource) -> DestinationSettin
     });
     DestinationSettings {
         name: broker.name.clone(),
-        servers: vec![Server { host: broker.host.clone(), port: broker.port }],
-        tls: tls(broker),
+        servers: broker.servers.iter().map(server).collect(),
+        tls: broker.tls.as_ref().map(tls),
         format: format(&broker.format),
         keepalive: broker.keepalive,
         username: broker.username.clone(),
@@ -31,8 +32,13 @@ pub fn settings(broker: &BrokerPlan, health: &HealthSource) -> DestinationSettin
     }
 }
 
-fn tls(broker: &BrokerPlan) -> Option<Tls> {
-    broker.tls.then(|| Tls { ca: broker.ca.clone(), ..Tls::default() })
+fn server(server: &ServerPlan) -> Server {
+    Server { host: server.host.clone(), port: server.port }
+}
+
+fn tls(tls: &TlsPlan) -> Tls {
+    let client = tls.client.clone().map(|(cert, key)| ClientCertificate { cert, key });
+    Tls { ca: tls.ca.clone(), client, server_name: tls.server_name.clone() }
 }
 
 fn format(format: &BrokerFormat) -> Format {
