@@ -147,12 +147,17 @@ impl ModbusBus {
                 |reason| LinkError::Connect { peer: self.settings.carrier.to_string(), reason },
             )?;
         sleep(self.settings.pause_after_connect).await;
+        self.begin(wire);
+        Ok(())
+    }
+
+    /// Talks over `wire` from now on.
+    fn begin(&mut self, wire: Wire) {
         let now = micros(self.origin.elapsed());
         let line =
             Line::new(self.settings.framing, timing(&self.settings), self.settings.echo, now);
         self.counters.connects += 1;
         self.conversation = Some(Conversation::new(wire, line, self.origin));
-        Ok(())
     }
 
     async fn read(&mut self, id: GroupId, out: &mut Vec<Scan>) -> Result<(), LinkError> {
@@ -244,3 +249,7 @@ fn plan(
     let memory = is_doubted.then(|| Memory::new(tags.iter().copied()));
     Ok(BusGroup { device: group.device, unit, tags, plan, trouble: Trouble::default(), memory })
 }
+
+#[cfg(test)]
+#[allow(clippy::print_stdout, reason = "seeds and measurements")]
+mod tests;

@@ -2,7 +2,9 @@
 
 use forehearth_driver::LinkCounters;
 use forehearth_modbus::surprise::{Bits, Second, Surprise};
-use forehearth_modbus::{Exception, Halves, Micros, Question, ReadRequest, ResponseError, Turn};
+use forehearth_modbus::{
+    Exception, Halves, Micros, Miss, Question, ReadRequest, ResponseError, Turn,
+};
 use forehearth_model::{GroupId, Quality, Sample, Scan, Value};
 
 use crate::bus::{BusGroup, ModbusBus};
@@ -251,7 +253,9 @@ impl<'a> BusScan<'a> {
                 isolation.answered(id);
             }
             Reply::Missing { .. } | Reply::Babble => {
-                let fell_asleep = isolation.missed(id, ended.held, now);
+                let silent = ended.reply == (Reply::Missing { noise: false });
+                let miss = if silent { Miss::Silence } else { Miss::Noise };
+                let fell_asleep = isolation.missed(id, miss, ended.held, now);
                 let misses = units[place].meter.timeouts;
                 self.is_doubtful |= fell_asleep || misses.is_multiple_of(MISSES_UNTIL_DOUBT);
                 if fell_asleep {

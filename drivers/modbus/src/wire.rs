@@ -14,6 +14,9 @@ use crate::Carrier;
 pub(crate) enum Wire {
     Serial(SerialPort),
     Tcp(TcpStream),
+    /// A line in memory, for tests in virtual time.
+    #[cfg(test)]
+    Memory(tokio::io::DuplexStream),
 }
 
 impl Wire {
@@ -42,6 +45,8 @@ impl Wire {
         let read = match self {
             Self::Serial(port) => port.read(bytes).await,
             Self::Tcp(stream) => stream.read(bytes).await,
+            #[cfg(test)]
+            Self::Memory(stream) => stream.read(bytes).await,
         };
         match read {
             Ok(0) => Err("closed by the other side".to_string()),
@@ -55,6 +60,8 @@ impl Wire {
         let written = match self {
             Self::Serial(port) => port.write_all(bytes).await,
             Self::Tcp(stream) => stream.write_all(bytes).await,
+            #[cfg(test)]
+            Self::Memory(stream) => stream.write_all(bytes).await,
         };
         written.map_err(|error| format!("cannot send: {error}"))
     }

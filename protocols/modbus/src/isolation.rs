@@ -1,6 +1,6 @@
 //! Isolation: a unit that does not answer is left alone most of the time, so that its neighbours on the line keep theirs.
 //!
-//! Two misses in a row put a unit to sleep. Asleep it is not scanned; every
+//! Three misses in a row put a unit to sleep. Asleep it is not scanned; every
 //! few seconds one small question looks whether it is back. All these probes
 //! together may take only a small share of the line.
 
@@ -10,17 +10,23 @@ use alloc::vec::Vec;
 
 use crate::Micros;
 
-/// Chosen: one lost answer is noise, two in a row are a unit that is gone.
-const MISSES_UNTIL_ASLEEP: u32 = 2;
+/// Chosen: one or two lost answers are noise, three in a row are a unit that
+/// is gone. Where noise was heard in place of an answer it takes nine.
+const ASLEEP_FROM: u32 = 9;
+const SILENCE: u32 = 3;
+const NOISE: u32 = 1;
 
 /// One part in so many of the line's time is for probes: 4 %, so that with
-/// what the two misses before cost the others keep 95 %.
+/// what the misses before cost the others keep 95 %.
 const PROBE_SHARE: Micros = 25;
 
 /// Between two probes of a unit. Chosen: a unit that is back is read again
 /// within 5 s, a scan of the others included.
-const LEAST_REST: Micros = 1_000_000;
 const MOST_REST: Micros = 4_000_000;
+
+/// Before the first probe; four times as long after each that fails. Chosen: a unit that
+/// noise put to sleep is awake again before anyone notices.
+const FIRST_REST: Micros = 250_000;
 
 /// A probe waits this long, or as long as the unit used to take and some
 /// more. Chosen: 4 % of [`MOST_REST`]; units answer in 5 to 50 ms.
@@ -29,6 +35,15 @@ const PROBE_PATIENCE: Micros = 160_000;
 /// Every so manieth probe of a unit that has never answered gets the whole
 /// timeout: it may be slower than a probe waits.
 const LONG_PROBE: u32 = 8;
+
+/// How an answer was missing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Miss {
+    /// Nothing was heard.
+    Silence,
+    /// Something was heard that was no answer.
+    Noise,
+}
 
 /// What to do when a unit's turn comes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -58,7 +73,7 @@ struct Unit {
 
 impl Unit {
     const fn is_asleep(&self) -> bool {
-        self.misses >= MISSES_UNTIL_ASLEEP
+        self.misses >= ASLEEP_FROM
     }
 }
 
@@ -69,7 +84,8 @@ impl Isolation {
         let mut units: Vec<NonZeroU8> = units.collect();
         units.sort_unstable();
         units.dedup();
-        let awake = |unit| Unit { unit, misses: 0, probes: 0, next_probe: 0 };
+        // Who has not answered yet has one miss to begin with.
+        let awake = |unit| Unit { unit, misses: SILENCE, probes: 0, next_probe: 0 };
         Self { units: units.into_iter().map(awake).collect() }
     }
 
@@ -112,18 +128,19 @@ impl Isolation {
 
     /// The unit did not answer, for which the line was held for `cost`;
     /// whether this put it to sleep.
-    pub fn missed(&mut self, unit: NonZeroU8, cost: Micros, now: Micros) -> bool {
+    pub fn missed(&mut self, unit: NonZeroU8, miss: Miss, cost: Micros, now: Micros) -> bool {
         let others = self.asleep().filter(|other| *other != unit).count() as Micros;
         let Some(unit) = self.find(unit) else {
             return false;
         };
         let was_awake = !unit.is_asleep();
-        unit.misses = unit.misses.saturating_add(1);
+        unit.misses = unit.misses.saturating_add(if miss == Miss::Noise { NOISE } else { SILENCE });
         let rest = cost.saturating_mul(PROBE_SHARE).saturating_mul(others + 1);
         // With many units asleep the line's share counts for more than their
         // return: they take turns.
         let most = MOST_REST.max(cost.saturating_mul(PROBE_SHARE) * (others + 1) / 2);
-        unit.next_probe = now + rest.clamp(LEAST_REST, most);
+        let first = FIRST_REST << (2 * unit.probes).min(16);
+        unit.next_probe = now + rest.min(most).min(first);
         was_awake && unit.is_asleep()
     }
 
@@ -152,7 +169,7 @@ impl Isolation {
 
 #[cfg(test)]
 mod tests {
-    use super::{Isolation, Turn};
+    use super::{Isolation, Miss, Turn};
     use crate::{Micros, Patience};
     use alloc::vec;
     use alloc::vec::Vec;
@@ -177,6 +194,8 @@ mod tests {
     }
 
     const WIRE: Micros = 58_000;
+    /// One register.
+    const PROBE_WIRE: Micros = 9_000;
     const TIMEOUT: Micros = SECOND;
 
     impl Bus {
@@ -208,9 +227,10 @@ mod tests {
                     self.last_good[n] = self.now;
                 }
                 _ => {
-                    self.now += WIRE + wait;
+                    let wire = if turn == Turn::Scan { WIRE } else { PROBE_WIRE };
+                    self.now += wire + wait;
                     self.patience[n].missed();
-                    self.isolation.missed(unit(n), WIRE + wait, self.now);
+                    self.isolation.missed(unit(n), Miss::Silence, wire + wait, self.now);
                 }
             }
         }
@@ -238,6 +258,11 @@ mod tests {
                 bus.scans = vec![0; 32];
             }
             bus.answers_after[7] = None;
+            if !known {
+                // What finding out costs once is not what it costs for ever.
+                bus.run_until(10 * SECOND);
+                bus.scans = vec![0; 32];
+            }
             let begin = bus.now;
             bus.run_until(begin + 60 * SECOND);
             let others: u32 = bus.scans.iter().sum();
@@ -290,8 +315,12 @@ mod tests {
     #[test]
     fn any_sign_of_life_wakes_a_unit() {
         let mut isolation = Isolation::new([unit(0), unit(1)].into_iter());
-        assert!(!isolation.missed(unit(0), 100, 0));
-        assert!(isolation.missed(unit(0), 100, 0));
+        isolation.answered(unit(0));
+        assert!(!isolation.missed(unit(0), Miss::Silence, 100_000, 0));
+        for _ in 0..3 {
+            assert!(!isolation.missed(unit(0), Miss::Noise, 100_000, 0));
+        }
+        assert!(isolation.missed(unit(0), Miss::Silence, 100_000, 0));
         assert!(!isolation.are_all_asleep());
         assert_eq!(isolation.turn(unit(0), None, TIMEOUT, 10), Turn::Rest);
         assert_eq!(isolation.turn(unit(1), None, TIMEOUT, 10), Turn::Scan);

@@ -38,7 +38,7 @@ mod value_type;
 
 pub use crc::crc16;
 pub use exception::Exception;
-pub use isolation::{Isolation, Turn};
+pub use isolation::{Isolation, Miss, Turn};
 pub use learned::{Barred, Learned, LearnedError, UnitLearned};
 pub use line::{Busy, Echo, Framing, Line, Outcome};
 pub use meter::{RoundTrips, UnitMeter};

@@ -248,18 +248,23 @@ impl Line {
     /// What has become of the question, or of one before it.
     pub fn poll(&mut self, now: Micros) -> Option<Outcome> {
         let Some(mut asked) = self.asked else {
-            return self.overhear();
+            return self.overhear(self.inbox.len());
         };
         if self.awaits_echo(&mut asked, now) {
             return None;
         }
         self.asked = Some(asked);
-        let found = self.find(asked.unit, &asked.question);
+        let found = self.find(self.inbox.len(), asked.unit, &asked.question);
         if let Found::Frame { end } = found {
+            let start = end - self.framing.frame_len(self.pdu.len());
+            if let Some(late) = self.overhear(start) {
+                return Some(late);
+            }
+            self.find(self.inbox.len(), asked.unit, &asked.question);
             self.inbox.drain(..end);
             return Some(self.answered(&asked, now));
         }
-        if let Some(late) = self.overhear() {
+        if let Some(late) = self.overhear(self.inbox.len()) {
             return Some(late);
         }
         let cut_off = found == Found::Begun && now >= self.heard + self.timing.gap;
@@ -295,11 +300,13 @@ impl Line {
         may_come && now < asked.deadline.min(self.heard + self.timing.gap)
     }
 
-    fn find(&mut self, unit: NonZeroU8, question: &Question) -> Found {
+    /// Looks in the first `len` bytes of the inbox.
+    fn find(&mut self, len: usize, unit: NonZeroU8, question: &Question) -> Found {
+        let bytes = &self.inbox[..len];
         let mut room = [0; ascii::MAX_BODY];
         let look = match self.framing {
-            Framing::Rtu => rtu::look(&self.inbox, unit.get(), question),
-            Framing::Ascii => ascii::look(&self.inbox, unit.get(), question, &mut room),
+            Framing::Rtu => rtu::look(bytes, unit.get(), question),
+            Framing::Ascii => ascii::look(bytes, unit.get(), question, &mut room),
         };
         match look {
             Look::Frame { pdu, end } => {
@@ -328,14 +335,14 @@ impl Line {
         Outcome::Answered { turnaround: now.saturating_sub(asked.sent + answer) }
     }
 
-    /// An answer that is owed, if it is there.
-    fn overhear(&mut self) -> Option<Outcome> {
-        if self.inbox.is_empty() {
+    /// An answer that is owed, if it is in the first `len` bytes of the inbox.
+    fn overhear(&mut self, len: usize) -> Option<Outcome> {
+        if len == 0 {
             return None;
         }
         for place in 0..self.owed.len() {
             let owed = self.owed[place];
-            if let Found::Frame { end } = self.find(owed.unit, &owed.question) {
+            if let Found::Frame { end } = self.find(len, owed.unit, &owed.question) {
                 self.inbox.drain(..end);
                 self.owed.swap_remove(place);
                 return Some(Outcome::Late { unit: owed.unit });

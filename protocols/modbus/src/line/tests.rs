@@ -100,6 +100,18 @@ fn a_late_answer_is_never_taken_for_the_answer_to_a_like_question() {
 }
 
 #[test]
+fn a_late_answer_glued_to_the_answer_to_a_fence_is_counted_and_dropped() {
+    let mut line = line(Echo::Auto);
+    ask(&mut line, read(100, 2));
+    let missed = miss(&mut line);
+    let (asked, _) = ask_from(&mut line, read(200, 1), missed);
+    let glued = [answer(100, 2), answer(200, 1)].concat();
+    line.receive(&glued, asked + 20_000);
+    assert_eq!(line.poll(asked + 20_000), Some(Outcome::Late { unit: UNIT }));
+    assert!(is_answer(&mut line, asked + 20_000, 200));
+}
+
+#[test]
 fn a_late_answer_in_the_silence_pays_what_is_owed() {
     let mut line = line(Echo::Auto);
     ask(&mut line, read(100, 2));
