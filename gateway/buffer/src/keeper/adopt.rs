@@ -140,7 +140,10 @@ impl Keeper {
                 None if self.created.contains(&segment.seq) => self.storage.remove(segment.seq)?,
                 // Two runs took one number, each without knowing of the other:
                 // its batches would pass for those of this run.
-                None if segment.epoch == epoch => self.storage.quarantine(segment.seq)?,
+                None if segment.epoch == epoch => {
+                    let detail = format!("segment {}: two runs took one number", segment.seq);
+                    unread.push((segment, StorageError::new(StorageCode::Damaged, detail)));
+                }
                 None => match self.adopt_segment(segment) {
                     Err(error) if error.code == StorageCode::Damaged => {
                         unread.push((segment, error));
@@ -187,8 +190,8 @@ impl Keeper {
         Ok(())
     }
 
-    /// Segments whose ends could be read, and then not what is between. To
-    /// stay down for their sake would lose everything that comes.
+    /// Segments that cannot be taken over: their ends could be read, and then
+    /// not what is between. To stay down for their sake would lose everything that comes.
     fn give_up_unread(&mut self, unread: &[(&Segment, StorageError)]) -> Result<(), StorageError> {
         for (segment, error) in unread {
             tracing::error!(code = "FH-BUF-DAMAGED", %error, "a segment is set aside");

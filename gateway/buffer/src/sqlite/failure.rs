@@ -17,7 +17,8 @@ pub(super) fn of(path: &Path, error: &rusqlite::Error) -> StorageError {
             ErrorCode::PermissionDenied => StorageCode::Denied,
             ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => StorageCode::Damaged,
             ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => StorageCode::Locked,
-            ErrorCode::CannotOpen => match std::fs::metadata(path) {
+            // SQLite does not say why; the system does when it is asked again.
+            ErrorCode::CannotOpen => match std::fs::File::open(path) {
                 Err(error) => io_code(&error),
                 Ok(_) => StorageCode::Other,
             },
