@@ -66,6 +66,14 @@ pub(crate) enum Origin {
     Confirmed,
 }
 
+#[derive(Clone, Copy, Debug)]
+struct Declared {
+    quality: Quality,
+    at: Stamp,
+    /// Nothing was said after it, not even an older value.
+    last_word: bool,
+}
+
 #[derive(Clone, Debug)]
 struct Slot {
     /// As it was read last.
@@ -75,8 +83,8 @@ struct Slot {
     source: Stamp,
     /// Everything up to this time was taken from the server's history.
     archived: Stamp,
-    /// Declared Bad by us since, and when.
-    declared: Option<(Quality, Stamp)>,
+    /// Declared Bad by us since.
+    declared: Option<Declared>,
     /// When it was last said; `None`: never.
     said: Option<Instant>,
 }
@@ -206,13 +214,17 @@ impl Board {
         }
         match slot.declared {
             // Newer than what we declared: that is over.
-            Some((_, at)) if new && stamp > at => slot.declared = None,
+            Some(declared) if new && stamp > declared.at => slot.declared = None,
             // Older, and it holds now.
             Some(_) if !matches!(origin, Origin::Kept | Origin::Archive) => {
                 slot.declared = None;
                 pile.push(self.device, now.stamp, sample(quality, value.clone()));
             }
-            _ => {}
+            Some(mut declared) => {
+                declared.last_word = false;
+                slot.declared = Some(declared);
+            }
+            None => {}
         }
         slot.source = slot.source.max(stamp);
         if origin == Origin::Archive {
@@ -242,10 +254,10 @@ impl Board {
         pile: &mut Pile,
     ) {
         let slot = &mut self.slots[place];
-        if slot.declared.is_some_and(|(said, _)| said == quality) {
+        if slot.declared.is_some_and(|said| said.quality == quality && said.last_word) {
             return;
         }
-        slot.declared = Some((quality, now.stamp));
+        slot.declared = Some(Declared { quality, at: now.stamp, last_word: true });
         slot.said = Some(now.instant);
         let sample = Sample { tag: self.items[place].tag, quality, value: Value::Null };
         pile.push(self.device, now.stamp, sample);
@@ -275,7 +287,7 @@ impl Board {
                     continue;
                 }
                 let (stamp, quality, value) = match (slot.declared, server) {
-                    (Some((quality, _)), _) => (now.stamp, quality, Value::Null),
+                    (Some(declared), _) => (now.stamp, declared.quality, Value::Null),
                     (None, Some(server)) => {
                         (server.max(slot.source), slot.quality, slot.value.clone())
                     }
@@ -447,9 +459,13 @@ mod tests {
         bench.wait(10);
         assert_eq!(bench.take_kept(data(2, START - 10)), vec![good(-10, 2)], "on its way then");
         assert!(bench.board.is_declared(0), "the Bad one is newer");
-        assert_eq!(bench.take_kept(data(3, START + 5_000_000)), vec![good(5_000_000, 3)]);
+        let again = bench.declare();
+        assert_eq!(again.len(), 1, "so that Bad has the last word when the link dies again");
+        bench.wait(1);
+        let later = START + 10_500_000;
+        assert_eq!(bench.take_kept(data(3, later)), vec![good(10_500_000, 3)]);
         assert!(!bench.board.is_declared(0));
-        assert_eq!(bench.take(data(3, START + 5_000_000)), vec![], "read once, nothing new");
+        assert_eq!(bench.take(data(3, later)), vec![], "read once, nothing new");
     }
 
     #[test]

@@ -69,8 +69,10 @@ const HISTORY_PATIENCE: Duration = Duration::from_secs(2);
 /// have been sampled well before it was sent.
 const HISTORY_MARGIN: i64 = 5_000_000;
 
-/// The handle of the item that watches the server's namespaces.
-const NAMESPACES: u32 = u32::MAX;
+/// The handle of the item that watches the server's namespaces. Items have
+/// their place and one. Chosen: away from 0 and `u32::MAX`, which are likely
+/// to mean "none" somewhere in a server.
+const NAMESPACES: u32 = 0x7FFF_FFFF;
 
 /// One server, subscribed.
 pub struct OpcUaSubscriber {
@@ -368,6 +370,13 @@ impl OpcUaSubscriber {
     ) -> Result<(), End> {
         self.acks.extend(acks);
         self.flight.refusals += 1;
+        if matches!(fault, Fault::Silent) {
+            // It was lost. Whether that matters is told by the silence of the
+            // subscriptions, not by this.
+            self.counters.timeouts += 1;
+            self.publish()?;
+            return Ok(());
+        }
         let Some(code) = fault.code().filter(|_| self.flight.refusals < MOST_REFUSALS) else {
             return Err(fault.into());
         };
@@ -416,7 +425,8 @@ impl OpcUaSubscriber {
                     self.check_namespaces(item.value.value.as_ref())?;
                     continue;
                 }
-                self.board.take(item.client_handle as usize, item.value, origin, now, &mut pile);
+                let place = (item.client_handle as usize).wrapping_sub(1);
+                self.board.take(place, item.value, origin, now, &mut pile);
             }
         }
         deliver(sink, pile).await?;
@@ -440,6 +450,10 @@ impl OpcUaSubscriber {
         while let Some(action) = todo.pop_front() {
             match action {
                 Action::Publish => self.publish()?,
+                Action::AskAgain if self.flight.waiting.len() < MOST_PUBLISHES * 2 => {
+                    self.publish_one()?;
+                }
+                Action::AskAgain => {}
                 Action::Republish { subscription, sequence } => {
                     let found = self.republish(sink, subscription, sequence).await?;
                     let mut next = Vec::new();
@@ -465,14 +479,19 @@ impl OpcUaSubscriber {
         let subscriptions = self.core.subscriptions().len();
         let wanted = (subscriptions * PUBLISHES_PER_SUBSCRIPTION).min(self.flight.most);
         while self.flight.waiting.len() < wanted {
-            let session = self.session.as_ref().ok_or(Fault::Mute)?;
-            let acks = std::mem::take(&mut self.acks);
-            let request = services::publish(session, acks.clone(), PUBLISH_PATIENCE);
-            let answer = session.ask_later(request, PUBLISH_PATIENCE);
-            let generation = self.flight.generation;
-            self.flight.waiting.push_back(Waiting { generation, acks, answer });
-            self.counters.requests += 1;
+            self.publish_one()?;
         }
+        Ok(())
+    }
+
+    fn publish_one(&mut self) -> Result<(), Fault> {
+        let session = self.session.as_ref().ok_or(Fault::Mute)?;
+        let acks = std::mem::take(&mut self.acks);
+        let request = services::publish(session, acks.clone(), PUBLISH_PATIENCE);
+        let answer = session.ask_later(request, PUBLISH_PATIENCE);
+        let generation = self.flight.generation;
+        self.flight.waiting.push_back(Waiting { generation, acks, answer });
+        self.counters.requests += 1;
         Ok(())
     }
 
@@ -574,7 +593,7 @@ impl OpcUaSubscriber {
         for place in places {
             match &self.nodes[*place] {
                 Some(node) => items.push(Monitor {
-                    handle: *place as u32,
+                    handle: *place as u32 + 1,
                     node: node.clone(),
                     sampling,
                     queue,
@@ -609,7 +628,7 @@ impl OpcUaSubscriber {
         if item.handle == NAMESPACES {
             return; // then they are looked at on each connect only
         }
-        let place = item.handle as usize;
+        let place = item.handle as usize - 1;
         if self.refused.is_empty() {
             self.retry_at = now.instant + RETRY;
             let node = self.board.items()[place].node.to_string();

@@ -34,6 +34,8 @@ pub(crate) type SubscriptionId = u32;
 pub(crate) enum Action {
     /// Top up the publish requests.
     Publish,
+    /// Send one publish request more, in case those under way were lost.
+    AskAgain,
     /// Ask for one message again and report with [`Supervision::republished`].
     Republish {
         /// Of which subscription.
@@ -289,7 +291,7 @@ impl Supervision {
         for line in self.lines.values_mut().filter(|line| line.deadline() <= now) {
             if line.asked_again.is_none() {
                 line.asked_again = Some(now);
-                actions.push(Action::Publish);
+                actions.push(Action::AskAgain);
                 continue;
             }
             line.heard = now;
@@ -483,12 +485,12 @@ mod tests {
     fn a_silent_subscription_is_asked_then_rebuilt_then_the_session_is() {
         let mut bench = bench();
         assert_eq!(bench.wait(2_400), vec![], "within its word");
-        assert_eq!(bench.wait(100), vec![Action::Publish]);
+        assert_eq!(bench.wait(100), vec![Action::AskAgain]);
         assert_eq!(bench.wait(900), vec![]);
         let bad = Action::DeclareBad(GROUP, Quality::BadNoCommunication);
         assert_eq!(bench.wait(100), vec![bad, Action::RebuildSubscription(GROUP)]);
         bench.core.created(bench.now, 8, GROUP, Duration::from_secs(1), 1);
-        assert_eq!(bench.wait(2_500), vec![Action::Publish]);
+        assert_eq!(bench.wait(2_500), vec![Action::AskAgain]);
         assert_eq!(bench.wait(1_000), vec![bad, Action::RebuildSession]);
     }
 

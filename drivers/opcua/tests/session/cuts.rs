@@ -16,24 +16,25 @@ use crate::server::{How, Server};
 /// Data flows again within this time, whatever died.
 const AGAIN: Duration = Duration::from_secs(5);
 
-fn is_down(said: &[Said]) -> bool {
+pub(crate) fn is_down(said: &[Said]) -> bool {
     said.last().is_some_and(|said| said.quality == Quality::BadNoCommunication)
 }
 
 /// A server that counts, a proxy before it, and a listener that has heard it.
-async fn stage(how: How) -> (Server, Proxy, Listener) {
+pub(crate) async fn stage(how: How) -> (Server, Proxy, Listener) {
     let mut server = Server::start(how).await;
     let proxy = Proxy::before(server.port).await;
     let listener = Listener::start(settings(proxy.port, counter()));
     listener.until("the first value", 10, |said| said.iter().any(|s| count(s).is_some())).await;
-    server.count(20).await;
+    // node-opcua samples by a timer of 50 ms, asyncua each value.
+    server.count(if how.node { 200 } else { 20 }).await;
     let met = |said: &[Said]| said.iter().filter_map(count).max() > Some(10);
     listener.until("the counter runs", 10, met).await;
     (server, proxy, listener)
 }
 
 /// Since `since`, a good count came within the promised time.
-async fn flows_again(listener: &Listener, since: Instant) {
+pub(crate) async fn flows_again(listener: &Listener, since: Instant) {
     let met = |said: &[Said]| said.iter().any(|s| s.heard > since && count(s).is_some());
     listener.until("data flows again", 10, met).await;
     let said = listener.said();

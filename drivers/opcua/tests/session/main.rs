@@ -5,6 +5,7 @@
 mod cuts;
 mod listener;
 mod load;
+mod other;
 mod polling;
 mod proxy;
 mod reading;

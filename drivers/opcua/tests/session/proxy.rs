@@ -17,21 +17,29 @@ pub(crate) enum Weather {
     Swallow,
 }
 
+/// The weather, and how often it has swallowed: a connection from before the
+/// last time is dead for ever.
+#[derive(Clone, Copy)]
+struct Sky {
+    weather: Weather,
+    swallowed: u32,
+}
+
 pub(crate) struct Proxy {
     pub(crate) port: u16,
-    weather: Arc<watch::Sender<Weather>>,
+    sky: Arc<watch::Sender<Sky>>,
 }
 
 impl Proxy {
     pub(crate) async fn before(server: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let weather = Arc::new(watch::Sender::new(Weather::Fair));
-        let told = Arc::clone(&weather);
+        let sky = Arc::new(watch::Sender::new(Sky { weather: Weather::Fair, swallowed: 0 }));
+        let told = Arc::clone(&sky);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let told = told.subscribe();
-                if *told.borrow() == Weather::Cut {
+                if told.borrow().weather == Weather::Cut {
                     reset(&client);
                     continue;
                 }
@@ -40,11 +48,14 @@ impl Proxy {
                 }
             }
         });
-        Self { port, weather }
+        Self { port, sky }
     }
 
     pub(crate) fn set(&self, weather: Weather) {
-        self.weather.send_replace(weather);
+        self.sky.send_modify(|sky| {
+            sky.weather = weather;
+            sky.swallowed += u32::from(weather == Weather::Swallow);
+        });
     }
 }
 
@@ -52,7 +63,7 @@ fn reset(stream: &TcpStream) {
     let _ = stream.set_zero_linger();
 }
 
-async fn carry(mut client: TcpStream, mut server: TcpStream, told: watch::Receiver<Weather>) {
+async fn carry(mut client: TcpStream, mut server: TcpStream, told: watch::Receiver<Sky>) {
     let mut cut = told.clone();
     {
         let (client_in, client_out) = client.split();
@@ -60,7 +71,7 @@ async fn carry(mut client: TcpStream, mut server: TcpStream, told: watch::Receiv
         tokio::select! {
             _ = pass(client_in, server_out, told.clone()) => {}
             _ = pass(server_in, client_out, told) => {}
-            _ = cut.wait_for(|weather| *weather == Weather::Cut) => {}
+            _ = cut.wait_for(|sky| sky.weather == Weather::Cut) => {}
         }
     }
     reset(&client);
@@ -70,18 +81,17 @@ async fn carry(mut client: TcpStream, mut server: TcpStream, told: watch::Receiv
 async fn pass(
     mut from: impl AsyncReadExt + Unpin,
     mut to: impl AsyncWriteExt + Unpin,
-    told: watch::Receiver<Weather>,
+    told: watch::Receiver<Sky>,
 ) -> std::io::Result<()> {
-    let mut swallowed = false;
+    let opened = told.borrow().swallowed;
     let mut buffer = vec![0; 65_536];
     loop {
         let length = from.read(&mut buffer).await?;
         if length == 0 {
             return Ok(());
         }
-        // A stream that lost bytes stays dead when the weather clears.
-        swallowed |= *told.borrow() == Weather::Swallow;
-        if swallowed {
+        let sky = *told.borrow();
+        if sky.weather == Weather::Swallow || sky.swallowed != opened {
             tokio::time::sleep(Duration::from_millis(1)).await;
             continue;
         }

@@ -14,6 +14,8 @@ pub(crate) struct How {
     pub(crate) secured: bool,
     pub(crate) items: u32,
     pub(crate) history: bool,
+    /// node-opcua instead of asyncua; it has the counter only.
+    pub(crate) node: bool,
 }
 
 pub(crate) struct Server {
@@ -33,11 +35,16 @@ fn root() -> PathBuf {
 impl Server {
     pub(crate) async fn start(how: How) -> Self {
         let python = root().join(".venv/bin/python");
-        assert!(python.exists(), "{} is missing: run `make test` once", python.display());
+        let (program, script) = if how.node {
+            (PathBuf::from("node"), "opcua_server.mjs")
+        } else {
+            assert!(python.exists(), "{} is missing: run `make test` once", python.display());
+            (python, "opcua_server.py")
+        };
         let folder = tempfile::tempdir().unwrap();
-        let mut command = Command::new(python);
+        let mut command = Command::new(program);
         command
-            .arg(root().join("tests/peers/opcua_server.py"))
+            .arg(root().join("tests/peers").join(script))
             .arg("--folder")
             .arg(folder.path())
             .args(["--items", &how.items.to_string()])
