@@ -87,6 +87,7 @@ impl Opener {
             Kind::Sparkplug(node) => Box::new(SparkplugSession::new(
                 Arc::clone(node),
                 start.bd_seq.unwrap_or_default(),
+                std::mem::take(&mut self.remains),
                 start.pace,
                 start.now,
             )),

@@ -62,8 +62,9 @@ pub trait Outbox: Send + 'static {
     /// The destination refuses this batch for good: it becomes a gap record.
     fn refuse(&mut self, id: BatchId);
 
-    /// The connection died: everything taken and not settled waits again,
-    /// oldest first, and what waits now is backlog.
+    /// The connection died, or a birth comes that was waited for: everything
+    /// taken and not settled waits again, oldest first, and what waits now is
+    /// backlog.
     fn return_all(&mut self);
 
     /// Batches waiting as backlog; those that are out are not among them.

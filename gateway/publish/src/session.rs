@@ -12,6 +12,7 @@ use forehearth_model::{BatchId, CatalogueHash, GapRecord, Stamp};
 
 use crate::outbox::{Last, Outbox, Parcel, Want};
 use crate::skips::Skips;
+use crate::sparkplug::Overlap;
 use crate::suspicion::Pace;
 
 /// Most batches in flight. Chosen: 64 batches of 16 KiB fill a link of 80 ms
@@ -80,6 +81,9 @@ pub(crate) enum Order {
     Subscribe { filters: Arc<[Arc<str>]>, token: Token },
     /// PUBLISH.
     Publish(Message),
+    /// Nothing is out, and what waits was read before the birth that follows:
+    /// it is backlog, so that it goes out oldest first.
+    Backlog,
     /// DISCONNECT: nothing is in flight any more.
     Disconnect,
     /// The destination has this batch.
@@ -99,6 +103,8 @@ pub(crate) enum Note {
     Rebirth,
     /// A command was not acted on.
     IgnoredCommand,
+    /// A batch is sent again because the primary host went away.
+    Repeat,
 }
 
 /// What a session may look up while it works. Nothing here blocks.
@@ -225,6 +231,8 @@ pub(crate) trait Session: Send {
 pub(crate) struct Remains {
     /// Numbers a filtered destination was not told yet.
     pub(crate) skips: Skips,
+    /// What the primary host may have to be told again.
+    pub(crate) overlap: Overlap,
     /// Connections that ended while a catalogue larger than the packet limit
     /// was out.
     pub(crate) large_catalogues: u8,

@@ -10,6 +10,7 @@ mod fence;
 mod host;
 mod layout;
 mod life;
+mod overlap;
 mod pieces;
 mod session;
 mod source;
@@ -23,6 +24,7 @@ use crate::settings::SettingsError;
 use crate::view::{Filter, View, name_of};
 
 use layout::Layout;
+pub(crate) use overlap::Overlap;
 pub(crate) use session::SparkplugSession;
 
 /// Whether there are other servers to look for the primary host on.

@@ -80,6 +80,8 @@ counters! {
     refused,
     /// Births repeated because a host asked.
     rebirths,
+    /// Batches sent again because the primary host went away after them.
+    repeated,
     /// Commands not acted on: commands are off, or it was garbage.
     ignored_commands,
     /// Batches that went back to the buffer when a connection died.

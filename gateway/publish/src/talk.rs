@@ -305,6 +305,7 @@ impl Talk {
                 count(&counters.fences, 1);
                 self.wire.subscribe(&filters, token)?;
             }
+            Order::Backlog => desk.outbox.return_all(),
             Order::Disconnect => self.wire.disconnect()?,
             Order::Settle { id, filtered } => {
                 count(&counters.settled, 1);
@@ -325,6 +326,7 @@ impl Talk {
                 desk.outbox.settle_gap(id);
             }
             Order::Note(Note::Rebirth) => count(&counters.rebirths, 1),
+            Order::Note(Note::Repeat) => count(&counters.repeated, 1),
             Order::Note(Note::IgnoredCommand) => count(&counters.ignored_commands, 1),
         }
         Ok(())

@@ -325,6 +325,7 @@ impl Session for NativeSession {
         Remains {
             skips: std::mem::take(&mut self.skips),
             large_catalogues: self.large_catalogues.min(ENOUGH),
+            ..Remains::default()
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::overlap::Kept;
 use crate::session::{Cargo, Distrust, Token};
 
 /// Fences in flight. Chosen: with the limits below 8 fences keep 512 KiB on
@@ -20,6 +21,8 @@ const BATCHES_PER_FENCE: usize = 16;
 pub(crate) struct Behind {
     pub(crate) batches: Vec<Cargo>,
     pub(crate) gaps: Vec<u64>,
+    /// Batches that had been confirmed before, with what they take.
+    pub(crate) repeats: Vec<(Kept, usize)>,
     bytes: usize,
 }
 
@@ -38,6 +41,19 @@ impl Fences {
         self.open.batches.push(cargo);
     }
 
+    /// A batch went out once more, for the host's sake.
+    pub(crate) fn repeat(&mut self, kept: Kept, bytes: usize) {
+        self.open.bytes += bytes;
+        self.open.repeats.push((kept, bytes));
+    }
+
+    /// The connection is over: repeats that were not confirmed, oldest first.
+    pub(crate) fn take_repeats(&mut self) -> Vec<Kept> {
+        let out = self.out.iter_mut().map(|(_, behind)| behind);
+        let all = out.chain([&mut self.open]);
+        all.flat_map(|behind| behind.repeats.drain(..)).map(|(kept, _)| kept).collect()
+    }
+
     /// A gap record went out.
     pub(crate) fn gap(&mut self, id: u64) {
         self.open.gaps.push(id);
@@ -45,11 +61,12 @@ impl Fences {
 
     /// Whether a fence should follow now.
     pub(crate) fn is_due(&self) -> bool {
-        if self.open.batches.is_empty() && self.open.gaps.is_empty() {
+        let Behind { batches, gaps, repeats, bytes } = &self.open;
+        if batches.is_empty() && gaps.is_empty() && repeats.is_empty() {
             return false;
         }
-        let full =
-            self.open.bytes >= BYTES_PER_FENCE || self.open.batches.len() >= BATCHES_PER_FENCE;
+        let count = batches.len() + repeats.len();
+        let full = *bytes >= BYTES_PER_FENCE || count >= BATCHES_PER_FENCE;
         self.out.is_empty() || (full && self.out.len() < FENCES)
     }
 

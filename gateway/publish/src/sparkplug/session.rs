@@ -2,9 +2,11 @@
 
 mod birth;
 mod data;
+mod repeat;
 #[cfg(test)]
 mod tests;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,13 +19,14 @@ use super::fence::Fences;
 use super::host::{Host, Turn};
 use super::layout::{Layout, UnitId};
 use super::life::Lives;
+use super::overlap::{Kept, Overlap};
 use super::pieces::Pieces;
 use super::source::Source;
 use super::{Node, Walk};
 use crate::outbox::{Parcel, Want};
 use crate::session::{
     Answer, Appetite, Cargo, Delivery, Distrust, Heard, Keep, Memory, Message, Note, Now, Order,
-    Session, Token, Will, Window,
+    Remains, Session, Token, Will, Window,
 };
 use crate::suspicion::Pace;
 use crate::unpack::{unknown_catalogue, unpack};
@@ -72,10 +75,13 @@ pub(crate) struct SparkplugSession {
     /// Devices to look at once the backlog has drained.
     dying: Vec<UnitId>,
     pieces: Pieces,
+    overlap: Overlap,
+    /// With a primary host: batches in flight, for the overlap. Bounded by the window.
+    sent: VecDeque<Kept>,
 }
 
 impl SparkplugSession {
-    pub(crate) fn new(node: Arc<Node>, bd_seq: u8, pace: Pace, now: Now) -> Self {
+    pub(crate) fn new(node: Arc<Node>, bd_seq: u8, remains: Remains, pace: Pace, now: Now) -> Self {
         let death = payload::encode(&payload::ndeath(now.wall, bd_seq));
         let layout = node.layout.clone();
         Self {
@@ -99,6 +105,8 @@ impl SparkplugSession {
             lasts: None,
             dying: Vec::new(),
             pieces: Pieces::default(),
+            overlap: remains.overlap,
+            sent: VecDeque::new(),
             node,
         }
     }
@@ -217,6 +225,7 @@ impl Session for SparkplugSession {
         if filtered == parcel.readings {
             out.push(Order::Settle { id: parcel.id, filtered });
         } else {
+            self.remember(&parcel);
             self.cargo(parcel.id, filtered, bytes);
         }
     }
@@ -237,7 +246,7 @@ impl Session for SparkplugSession {
         &mut self,
         token: Token,
         answer: Answer,
-        _: Now,
+        now: Now,
         out: &mut Vec<Order>,
     ) -> Result<(), Distrust> {
         let Some(behind) = self.fences.confirm(token)? else { return Ok(()) };
@@ -246,8 +255,10 @@ impl Session for SparkplugSession {
         }
         for cargo in &behind.batches {
             self.window.free(cargo.bytes);
+            self.reached_broker(cargo.id, now.at);
             out.push(cargo.settle());
         }
+        self.repeated(behind.repeats, now.at);
         out.extend(behind.gaps.iter().map(|id| Order::SettleGap { id: *id }));
         if self.phase == Phase::Leaving(token) {
             self.phase = Phase::Gone;
@@ -265,10 +276,19 @@ impl Session for SparkplugSession {
             return out.push(Order::Note(Note::IgnoredCommand));
         }
         match self.host.hear(heard.payload) {
-            Turn::Came if self.phase == Phase::Waiting => self.birth(now, memory, out),
-            Turn::Went => self.leave(now, out),
-            Turn::Same if self.node.walk == Walk::Others && self.host.is_offline() => {
+            Turn::Came if self.phase == Phase::Waiting => {
+                out.push(Order::Backlog);
+                self.birth(now, memory, out);
+            }
+            Turn::Went => {
+                self.overlap.host_is_gone(now.at);
                 self.leave(now, out);
+            }
+            Turn::Same if self.phase == Phase::Waiting && self.host.is_offline() => {
+                self.overlap.host_was_gone();
+                if self.node.walk == Walk::Others {
+                    self.leave(now, out);
+                }
             }
             _ => {}
         }
@@ -286,12 +306,14 @@ impl Session for SparkplugSession {
                 self.lasts = None;
             }
             Phase::Born => {
+                self.repeat_one(now, memory, out);
                 self.bury(now, memory, out);
                 if self.fences.is_due() {
                     self.fence(out);
                 }
             }
             Phase::Waiting if self.host_until.is_some_and(|until| now.at >= until) => {
+                self.overlap.host_was_gone();
                 self.leave(now, out);
             }
             Phase::Waiting | Phase::Leaving(_) | Phase::Gone => {}
@@ -303,7 +325,12 @@ impl Session for SparkplugSession {
     }
 
     fn appetite(&self) -> Appetite {
-        if self.phase == Phase::Born { self.window.appetite() } else { Appetite::default() }
+        if self.phase != Phase::Born {
+            return Appetite::default();
+        }
+        // What is repeated is older than any backlog.
+        let Appetite { live, backlog, gaps } = self.window.appetite();
+        Appetite { live, backlog: backlog && !self.overlap.is_waiting(), gaps }
     }
 
     fn is_online(&self) -> bool {
@@ -312,5 +339,11 @@ impl Session for SparkplugSession {
 
     fn stop(&mut self, now: Now, out: &mut Vec<Order>) {
         self.leave(now, out);
+    }
+
+    fn bequeath(&mut self) -> Remains {
+        let mut overlap = std::mem::take(&mut self.overlap);
+        overlap.give_back(self.fences.take_repeats());
+        Remains { overlap, ..Remains::default() }
     }
 }

@@ -97,7 +97,7 @@ impl SparkplugSession {
 
     /// DDEATH of devices that are still dead, once nothing of them waits.
     pub(super) fn bury(&mut self, now: Now, memory: &mut dyn Memory, out: &mut Vec<Order>) {
-        if self.dying.is_empty() || memory.backlog() > 0 {
+        if self.dying.is_empty() || memory.backlog() > 0 || self.overlap.is_waiting() {
             return;
         }
         for unit in std::mem::take(&mut self.dying) {

@@ -78,7 +78,7 @@ impl Rig {
             last(CONNECTED - 20, Quality::Good, Value::Int(-1)),
         ];
         Self {
-            session: SparkplugSession::new(node, 7, Pace::Full, now),
+            session: SparkplugSession::new(node, 7, Remains::default(), Pace::Full, now),
             archive: Archive { lasts, catalogues: HashMap::new(), backlog: 0 },
             start,
             millis: CONNECTED,
@@ -151,6 +151,7 @@ fn line(order: &Order) -> String {
             format!("SUBSCRIBE {} @{}", filters.join(","), token.0)
         }
         Order::Publish(message) => message_line(message),
+        Order::Backlog => "backlog".into(),
         Order::Disconnect => "DISCONNECT".into(),
         Order::Settle { id, filtered } => format!("settle {id} -{filtered}"),
         Order::Refuse { id, .. } => format!("refuse {id}"),
@@ -455,7 +456,7 @@ fn tck_id_message_flow_edge_node_birth_publish_phid_wait() {
     rig.hear("spBv1.0/STATE/other", online, Keep::Retained);
     assert!(!rig.session.is_online());
     let orders = rig.hear("spBv1.0/STATE/scada", online, Keep::Retained);
-    assert_eq!(lines(&orders), [NBIRTH, CELL, SIS]);
+    assert_eq!(lines(&orders), ["backlog", NBIRTH, CELL, SIS]);
     // tck-id-message-flow-edge-node-birth-publish-phid-offline
     let offline = br#"{"online":false,"timestamp":5}"#;
     let orders = rig.hear("spBv1.0/STATE/scada", offline, Keep::Passing);

@@ -161,7 +161,10 @@ fn tck_id_operational_behavior_edge_node_termination_host_offline_reconnect() {
     assert_eq!(lines(&rig.hear(STATE, OFFLINE.as_bytes(), Keep::Retained)), ["DISCONNECT"]);
     // It is online: births, and no walking any more.
     let mut rig = walking();
-    assert_eq!(lines(&rig.hear(STATE, ONLINE.as_bytes(), Keep::Retained)), [NBIRTH, CELL, SIS]);
+    assert_eq!(
+        lines(&rig.hear(STATE, ONLINE.as_bytes(), Keep::Retained)),
+        ["backlog", NBIRTH, CELL, SIS]
+    );
     rig.millis += 60_000;
     assert_eq!(lines(&rig.say(|_, _, _, _| {})), [""; 0]);
     assert!(rig.session.is_online());
@@ -173,5 +176,88 @@ fn with_one_server_an_offline_host_is_waited_for() {
     assert_eq!(said, [""; 0]);
     rig.millis += 3_600_000;
     assert_eq!(lines(&rig.say(|_, _, _, _| {})), [""; 0]);
-    assert_eq!(lines(&rig.hear(STATE, ONLINE.as_bytes(), Keep::Passing)), [NBIRTH, CELL, SIS]);
+    assert_eq!(
+        lines(&rig.hear(STATE, ONLINE.as_bytes(), Keep::Passing)),
+        ["backlog", NBIRTH, CELL, SIS]
+    );
+}
+
+/// A node whose values reached the broker shortly before its host went away,
+/// and what it leaves to the next connection.
+fn host_died_after_two_batches() -> (Rig, Remains) {
+    let (mut rig, _) = after(&[ONLINE]);
+    rig.answer(2);
+    rig.live(1, &[(0, CONNECTED + 5, &[(0, 41)])]);
+    assert_eq!(lines(&rig.answer(3)), ["settle 1/1 -0"]);
+    rig.live(2, &[(0, CONNECTED + 6, &[(0, 42)])]);
+    rig.answer(4);
+    rig.hear(STATE, OFFLINE.as_bytes(), Keep::Passing);
+    let remains = rig.session.bequeath();
+    (rig, remains)
+}
+
+/// The same node on its next connection, its host online.
+fn back(rig: &mut Rig, remains: Remains, states: &[&str]) -> Vec<Order> {
+    let node = node(plant::catalogue(), Some("scada"), 256 * 1024);
+    rig.millis += 2000;
+    rig.session = SparkplugSession::new(node, 8, remains, Pace::Full, rig.now());
+    rig.connect();
+    let said = states.iter().map(|state| rig.hear(STATE, state.as_bytes(), Keep::Retained));
+    said.last().unwrap()
+}
+
+#[test]
+fn what_the_host_may_have_missed_is_repeated_exactly_and_before_any_backlog() {
+    let (mut rig, remains) = host_died_after_two_batches();
+    let orders = back(&mut rig, remains, &[ONLINE]);
+    assert_eq!(
+        lines(&orders)[4..],
+        ["DDATA cell-001 #3 [2=41h]", "Repeat", "DDATA cell-001 #4 [2=42h]", "Repeat"]
+    );
+    let repeats = payloads(&orders, "DDATA");
+    let uuids: Vec<_> = repeats.iter().map(|data| data.uuid.clone().unwrap()).collect();
+    assert_eq!(uuids, ["pot2-east/1/1", "pot2-east/1/2"], "under their own ids");
+    let stamps = repeats.iter().map(|data| data.metrics[0].timestamp.unwrap());
+    assert_eq!(stamps.collect::<Vec<_>>(), [1_000_005, 1_000_006], "with their own times");
+    rig.answer(2);
+    assert_eq!(lines(&rig.answer(3)), [""; 0], "settled once, not twice");
+    assert!(rig.session.appetite().backlog);
+}
+
+#[test]
+fn a_host_that_was_away_when_we_came_may_have_missed_values_too() {
+    let (mut rig, _) = after(&[ONLINE]);
+    rig.answer(2);
+    rig.live(1, &[(0, CONNECTED + 5, &[(0, 41)])]);
+    rig.answer(3);
+    // The connection dies; nobody told that the host did.
+    let remains = rig.session.bequeath();
+    let orders = back(&mut rig, remains.clone(), &[ONLINE]);
+    assert!(payloads(&orders, "DDATA").is_empty(), "it was there all the time");
+    let orders = back(&mut rig, remains, &[OFFLINE, r#"{"online":true,"timestamp":101}"#]);
+    assert_eq!(payloads(&orders, "DDATA").len(), 1);
+}
+
+#[test]
+fn repeats_that_were_not_confirmed_are_repeated_again() {
+    let (mut rig, remains) = host_died_after_two_batches();
+    back(&mut rig, remains, &[ONLINE]);
+    let remains = rig.session.bequeath();
+    let orders = back(&mut rig, remains, &[ONLINE]);
+    assert_eq!(payloads(&orders, "DDATA").len(), 2);
+    rig.answer(2);
+    rig.answer(3);
+    let remains = rig.session.bequeath();
+    let orders = back(&mut rig, remains, &[ONLINE]);
+    assert!(payloads(&orders, "DDATA").is_empty());
+}
+
+#[test]
+fn without_a_primary_host_nothing_is_kept() {
+    let mut rig = Rig::new();
+    rig.connect();
+    rig.answer(2);
+    rig.live(1, &[(0, CONNECTED + 5, &[(0, 41)])]);
+    rig.answer(3);
+    assert_eq!(rig.session.bequeath(), Remains::default());
 }
