@@ -2,18 +2,13 @@
 
 use forehearth_driver::LinkCounters;
 use forehearth_modbus::surprise::{Bits, Second, Surprise};
-use forehearth_modbus::{
-    Exception, Halves, Micros, Miss, Question, ReadRequest, ResponseError, Turn,
-};
+use forehearth_modbus::{Micros, Miss, Question, ReadRequest, ResponseError, Turn};
 use forehearth_model::{GroupId, Quality, Sample, Scan, Value};
 
 use crate::bus::{BusGroup, ModbusBus};
 use crate::conversation::{Conversation, Ended, Lost, Reply, micros};
+use crate::lessons::Lessons;
 use crate::quality;
-
-/// Spans halved in one scan; the rest waits for the next. Chosen: finds two
-/// illegal tags among a thousand at once and bounds what a wrong map costs.
-const HALVINGS: usize = 24;
 
 /// While nobody on it answers, a socket is opened anew after so many misses.
 const MISSES_UNTIL_DOUBT: u64 = 8;
@@ -29,11 +24,7 @@ pub(crate) struct BusScan<'a> {
     out: &'a mut Vec<Scan>,
     /// The span that is asked for; all before it have their samples.
     next: usize,
-    halved: Vec<Halves>,
-    /// Requests of this scan that were refused and could not be halved.
-    refused: Vec<ReadRequest>,
-    /// Registers or bits of the longest answer of this scan.
-    longest: u16,
+    lessons: Lessons,
     /// Whether so many answers are missing that the link may be dead.
     is_doubtful: bool,
 }
@@ -61,9 +52,7 @@ impl<'a> BusScan<'a> {
             conversation,
             out,
             next: 0,
-            halved: Vec::new(),
-            refused: Vec::new(),
-            longest: 0,
+            lessons: Lessons::default(),
             is_doubtful: false,
         }
     }
@@ -90,12 +79,11 @@ impl<'a> BusScan<'a> {
                 Read::Asleep => return self.doubt_link(),
                 Read::Refused(error) => {
                     let place = self.next;
-                    let may_halve = matches!(error, ResponseError::Exception(why) if why.refuses_addresses())
-                        && self.halved.len() < HALVINGS;
-                    let group = &mut self.bus.groups[self.group];
-                    match may_halve.then(|| group.plan.bisect(place)).flatten() {
+                    let may_halve = self.lessons.may_halve(&error);
+                    let plan = &mut self.bus.groups[self.group].plan;
+                    match may_halve.then(|| plan.bisect(place)).flatten() {
                         Some(halves) => {
-                            self.halved.push(halves);
+                            self.lessons.halved(halves);
                             continue;
                         }
                         None => self.refuse(span.request(), error),
@@ -216,7 +204,7 @@ impl<'a> BusScan<'a> {
         let mut samples = Vec::with_capacity(span.tags());
         match group.plan.decode(span, self.conversation.pdu(), &mut samples) {
             Ok(()) => {
-                self.longest = self.longest.max(request.count());
+                self.lessons.answered(&request);
                 Ok(Read::Samples(samples))
             }
             Err(error) => Ok(Read::Refused(error)),
@@ -291,9 +279,7 @@ impl<'a> BusScan<'a> {
         self.fail(quality::of_failure(&error));
         let group = &mut self.bus.groups[self.group];
         group.trouble.tell(self.bus.units[group.unit].id.get(), request, error);
-        if matches!(error, ResponseError::Exception(Exception::IllegalDataAddress)) {
-            self.refused.push(request);
-        }
+        self.lessons.refused(request, &error);
     }
 
     fn fail_rest(&mut self) {
@@ -303,32 +289,10 @@ impl<'a> BusScan<'a> {
         }
     }
 
-    /// Remembers why spans had to be halved: an address that is refused by
-    /// itself, a gap, or that the unit answers only so much at once.
     fn learn(&mut self) {
-        let id = self.bus.units[self.group().unit].id.get();
-        let unit = self.bus.learned.unit_mut(id);
-        for request in &self.refused {
-            unit.bar(request.table(), request.start(), request.count());
-        }
-        let within = |inner: &ReadRequest, outer: &ReadRequest| {
-            inner.table() == outer.table()
-                && inner.start() >= outer.start()
-                && inner.end() <= outer.end()
-        };
-        for (place, halves) in self.halved.iter().enumerate() {
-            let whole = &halves.whole;
-            let is_explained = self.refused.iter().any(|refused| within(refused, whole))
-                || self.halved[place + 1..].iter().any(|later| within(&later.whole, whole));
-            match halves.gap {
-                _ if is_explained => {}
-                Some((start, count)) => {
-                    unit.bar(whole.table(), start, count);
-                }
-                None => {
-                    unit.limit(whole.table(), self.longest);
-                }
-            }
+        if !self.lessons.is_empty() {
+            let id = self.bus.units[self.group().unit].id.get();
+            self.lessons.teach(self.bus.learned.unit_mut(id));
         }
     }
 

@@ -14,6 +14,8 @@
 mod bus;
 mod bus_scan;
 mod conversation;
+mod lessons;
+pub mod probe;
 mod quality;
 mod serial;
 mod session;

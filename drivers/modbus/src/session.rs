@@ -9,12 +9,15 @@ use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use forehearth_driver::LinkCounters;
-use forehearth_modbus::{Micros, NotNow, ReadPlan, ResponseError, Transactions, Verdict, mbap};
+use forehearth_modbus::{
+    Learned, Micros, NotNow, ReadPlan, ResponseError, Transactions, Verdict, mbap,
+};
 use forehearth_model::{DeviceId, Quality, Scan, Stamp};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use crate::lessons::Lessons;
 use crate::quality;
 use crate::silence::{Advice, Silence};
 use crate::trouble::Trouble;
@@ -47,8 +50,11 @@ pub(crate) struct Books {
     pub(crate) transactions: Transactions<usize>,
     pub(crate) silence: Silence,
     pub(crate) counters: LinkCounters,
-    /// Spans of the last scan whose answer held no data, and why.
+    /// Spans of the last round whose answer held no data, and why.
     pub(crate) refusals: Vec<(usize, ResponseError)>,
+    /// What this scan has shown about the unit.
+    pub(crate) lessons: Lessons,
+    pub(crate) learned: Learned,
 }
 
 /// One open connection.
@@ -78,7 +84,9 @@ impl Session {
         }
     }
 
-    /// Reads every span of `group` and appends one scan for each to `out`.
+    /// Reads spans of `group`, all or those at the places `only`, and appends
+    /// one scan for each to `out`; but none for those that are put aside in
+    /// [`Books::refusals`] because they may be read in smaller pieces.
     ///
     /// Ends by itself: each request has a deadline, and what is not asked or
     /// not answered is Bad. Not cancel safe: a dropped future may leave half
@@ -90,11 +98,12 @@ impl Session {
     pub(crate) async fn scan(
         &mut self,
         group: &Group,
+        only: Option<&[usize]>,
         pace: &Pace,
         books: &mut Books,
         out: &mut Vec<Scan>,
     ) -> Result<(), Lost> {
-        let mut round = Round { group, pace, books, out, next: 0 };
+        let mut round = Round { group, only, pace, books, out, next: 0 };
         let result = self.exchange(&mut round).await;
         round.close();
         result
@@ -209,6 +218,7 @@ async fn before<F: Future>(until: Instant, future: F) -> Option<F::Output> {
 /// One scan of one group: what is asked, what is still to be asked.
 struct Round<'a> {
     group: &'a Group,
+    only: Option<&'a [usize]>,
     pace: &'a Pace,
     books: &'a mut Books,
     out: &'a mut Vec<Scan>,
@@ -218,7 +228,12 @@ struct Round<'a> {
 
 impl Round<'_> {
     fn has_more(&self) -> bool {
-        self.next < self.group.plan.spans().len()
+        self.next < self.only.map_or(self.group.plan.spans().len(), <[usize]>::len)
+    }
+
+    /// The place in the plan of the next span to ask for.
+    fn next_span(&self) -> usize {
+        self.only.map_or(self.next, |only| only[self.next])
     }
 
     fn wants_to_ask(&self) -> bool {
@@ -231,7 +246,7 @@ impl Round<'_> {
 
     /// Appends the next request to `outbox`; `false` when it has to wait.
     fn ask(&mut self, now: Micros, deadline: Micros, outbox: &mut Vec<u8>) -> Result<bool, Lost> {
-        let (unit, span) = (self.group.unit, self.next);
+        let (unit, span) = (self.group.unit, self.next_span());
         let id = match self.books.transactions.begin(unit, span, now, deadline) {
             Ok(id) => id,
             Err(NotNow::Full) => return Ok(false),
@@ -263,6 +278,7 @@ impl Round<'_> {
             Ok(()) => {
                 self.books.counters.answers += 1;
                 self.books.silence.broken();
+                self.books.lessons.answered(&self.group.plan.spans()[span].request());
                 let stamp = (self.pace.clock)();
                 self.out.push(Scan { device: self.group.device, stamp, samples });
                 Ok(true)
@@ -274,9 +290,11 @@ impl Round<'_> {
     /// The answer holds no data: the tags of its span turn Bad alone, unless
     /// it shows that the stream is out of step.
     fn refuse(&mut self, span: usize, error: ResponseError) -> Result<bool, Lost> {
-        self.fail(span, quality::of_failure(&error));
         let request = self.group.plan.spans()[span].request();
         self.books.refusals.push((span, error));
+        if !self.books.lessons.may_halve(&error) {
+            self.fail(span, quality::of_failure(&error));
+        }
         match error {
             ResponseError::Exception(_) => {
                 self.books.counters.exceptions += 1;
@@ -311,7 +329,7 @@ impl Round<'_> {
     /// What was not asked yet is not asked in this scan.
     fn skip_rest(&mut self) {
         while self.has_more() {
-            self.fail(self.next, Quality::BadNoCommunication);
+            self.fail(self.next_span(), Quality::BadNoCommunication);
             self.next += 1;
         }
     }

@@ -3,11 +3,13 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use forehearth_driver::{BoxFuture, Driver, LinkCounters, LinkError};
-use forehearth_modbus::{ReadPlan, ResponseError, Transactions};
+use forehearth_modbus::{Learned, ReadPlan, Transactions};
 use forehearth_model::{GroupId, Quality, Scan, Stamp};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::lessons::Lessons;
+use crate::quality;
 use crate::session::{Books, Group, Pace, Session};
 use crate::silence::Silence;
 use crate::trouble::Trouble;
@@ -34,12 +36,26 @@ impl ModbusTcp {
         settings: TcpSettings,
         groups: impl IntoIterator<Item = GroupSettings>,
     ) -> Result<Self, SetupError> {
-        let groups = plan(&settings, groups)?;
+        Self::with_learned(settings, groups, Learned::default())
+    }
+
+    /// The same with what an earlier run has [`learned`](Self::learned).
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_learned(
+        settings: TcpSettings,
+        groups: impl IntoIterator<Item = GroupSettings>,
+        learned: Learned,
+    ) -> Result<Self, SetupError> {
+        let groups = plan(&settings, &learned, groups)?;
         let books = Books {
             transactions: Transactions::new(settings.depth()),
             silence: Silence::new(groups.iter().map(|group| group.unit)),
             counters: LinkCounters::default(),
             refusals: Vec::new(),
+            lessons: Lessons::default(),
+            learned,
         };
         let pace = Pace {
             timeout: settings.timeout,
@@ -54,6 +70,12 @@ impl ModbusTcp {
     pub fn with_clock(mut self, clock: fn() -> Stamp) -> Self {
         self.pace.clock = clock;
         self
+    }
+
+    /// What the devices have taught so far; to be given to the next run.
+    #[must_use]
+    pub fn learned(&self) -> Learned {
+        self.books.learned.clone()
     }
 
     /// How many requests one scan of `group` takes.
@@ -90,9 +112,19 @@ impl ModbusTcp {
             self.fail(id, Quality::BadNoCommunication, out);
             return Err(self.lost("not connected".to_string()));
         };
-        let group = &self.groups[id.index()];
-        let result = session.scan(group, &self.pace, &mut self.books, out).await;
-        self.learn(id);
+        self.books.lessons = Lessons::default();
+        let mut result =
+            session.scan(&self.groups[id.index()], None, &self.pace, &mut self.books, out).await;
+        while result.is_ok() && !self.books.refusals.is_empty() {
+            let again = self.halve(id, out);
+            let group = &self.groups[id.index()];
+            result = session.scan(group, Some(&again), &self.pace, &mut self.books, out).await;
+        }
+        self.put_aside_is_bad(id, out);
+        if !self.books.lessons.is_empty() {
+            let unit = self.groups[id.index()].unit;
+            self.books.lessons.teach(self.books.learned.unit_mut(unit));
+        }
         match result {
             Ok(()) => {
                 self.session = Some(session);
@@ -102,21 +134,46 @@ impl ModbusTcp {
         }
     }
 
-    /// Tells the log why reads were refused, and leaves out the holes of
-    /// those whose addresses were. A device may refuse a request only because
-    /// of what lies between two tags; nothing is asked for in smaller pieces
-    /// than the tags themselves.
-    fn learn(&mut self, id: GroupId) {
-        let group = &mut self.groups[id.index()];
+    /// Halves the spans that were refused and put aside, and tells the log of
+    /// those that can't be halved. The places to ask for now.
+    fn halve(&mut self, id: GroupId, out: &mut Vec<Scan>) -> Vec<usize> {
+        let mut again = Vec::new();
         // From the back, so that the places before stay what they were.
         self.books.refusals.sort_unstable_by_key(|(span, _)| *span);
         while let Some((span, error)) = self.books.refusals.pop() {
+            let was_put_aside = self.books.lessons.may_halve(&error);
+            let group = &mut self.groups[id.index()];
             let request = group.plan.spans()[span].request();
+            let halves = was_put_aside.then(|| group.plan.bisect(span)).flatten();
+            if let Some(halves) = halves {
+                self.books.lessons.halved(halves);
+                again.iter_mut().for_each(|place| *place += 1);
+                again.extend([span, span + 1]);
+                continue;
+            }
             group.trouble.tell(group.unit, request, error);
-            if matches!(error, ResponseError::Exception(why) if why.refuses_addresses()) {
-                group.plan.split_at_holes(span);
+            self.books.lessons.refused(request, &error);
+            if was_put_aside {
+                self.fail_span(id, span, quality::of_failure(&error), out);
             }
         }
+        again
+    }
+
+    /// The link was lost before what was put aside could be asked for again.
+    fn put_aside_is_bad(&mut self, id: GroupId, out: &mut Vec<Scan>) {
+        while let Some((span, error)) = self.books.refusals.pop() {
+            if self.books.lessons.may_halve(&error) {
+                self.fail_span(id, span, quality::of_failure(&error), out);
+            }
+        }
+    }
+
+    fn fail_span(&self, id: GroupId, span: usize, quality: Quality, out: &mut Vec<Scan>) {
+        let group = &self.groups[id.index()];
+        let mut samples = Vec::new();
+        group.plan.fail(&group.plan.spans()[span], quality, &mut samples);
+        out.push(Scan { device: group.device, stamp: (self.pace.clock)(), samples });
     }
 
     fn connect_error(&self, reason: String) -> LinkError {
@@ -163,10 +220,16 @@ impl Driver for ModbusTcp {
 
 fn plan(
     settings: &TcpSettings,
+    learned: &Learned,
     groups: impl IntoIterator<Item = GroupSettings>,
 ) -> Result<Vec<Group>, SetupError> {
     let plan_one = |(id, group): (u32, GroupSettings)| {
-        let plan = ReadPlan::new(&group.tags, settings.limits())
+        let known = learned.unit(group.unit).cloned().unwrap_or_default();
+        let limits = settings.limits();
+        // What is learned never refuses a tag: a value wider than the unit's
+        // limit is asked for as the map says.
+        let plan = ReadPlan::avoiding(&group.tags, known.narrow(limits), &known.barred)
+            .or_else(|_| ReadPlan::avoiding(&group.tags, limits, &known.barred))
             .map_err(|error| SetupError::Tag { group: GroupId(id), error })?;
         let trouble = Trouble::default();
         Ok(Group { device: group.device, unit: group.unit, tags: group.tags.len(), plan, trouble })

@@ -73,7 +73,7 @@ fn device() -> Device {
 }
 
 /// The server on a free port; ends with the `JoinSet`.
-async fn serve(tasks: &mut JoinSet<()>) -> TcpSettings {
+pub(crate) async fn serve(tasks: &mut JoinSet<()>) -> TcpSettings {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let device = Arc::new(device());
@@ -85,7 +85,7 @@ async fn serve(tasks: &mut JoinSet<()>) -> TcpSettings {
     TcpSettings::new(address.ip().to_string(), address.port())
 }
 
-fn point(place: &str, data_type: DataType) -> Point {
+pub(crate) fn point(place: &str, data_type: DataType) -> Point {
     Point {
         address: place.parse().unwrap(),
         data_type,
@@ -157,22 +157,45 @@ async fn a_nan_and_an_address_beyond_the_device_are_bad_alone() {
 }
 
 /// The device ends at 999; the request for 990 to 1004 is refused because of
-/// what lies between, and the tag below the end must not suffer for ever.
+/// what lies between and behind, and the tag below the end must not suffer.
 #[tokio::test]
-async fn a_refused_span_is_read_without_its_holes_from_the_next_scan_on() {
+async fn a_refused_span_is_halved_until_one_tag_is_bad_alone() {
     let mut tasks = JoinSet::new();
     let settings = serve(&mut tasks).await;
     let points = vec![point("hr:990", DataType::Uint), point("hr:1004", DataType::Uint)];
+    let check = |samples: &[Sample]| {
+        assert_eq!((samples[0].quality, &samples[0].value), (Quality::Good, &Value::UInt(990)));
+        assert_eq!(samples[1].quality, Quality::BadConfiguration);
+    };
     let (samples, mut driver) = read(settings, 17, points).await;
-    assert!(samples.iter().all(|sample| sample.quality == Quality::BadConfiguration));
+    check(&samples);
     for _ in 0..2 {
         let mut out = Vec::new();
         driver.scan(GroupId(0), &mut out).await.unwrap();
         let samples: Vec<_> = out.into_iter().flat_map(|scan| scan.samples).collect();
-        assert_eq!((samples[0].quality, &samples[0].value), (Quality::Good, &Value::UInt(990)));
-        assert_eq!(samples[1].quality, Quality::BadConfiguration);
+        check(&samples);
     }
-    assert_eq!(driver.counters().requests, 1 + 2 + 2);
+    assert_eq!(driver.counters().requests, 3 + 2 + 2);
+    assert!(driver.learned().to_string().contains("unit 17 barred hr:1004 1"));
+}
+
+/// At several depths: 300 tags in one piece, one of them refused.
+#[tokio::test]
+async fn one_illegal_tag_among_hundreds_costs_no_other() {
+    let mut tasks = JoinSet::new();
+    let settings = serve(&mut tasks).await;
+    for inflight in [1, 4] {
+        let points: Vec<_> =
+            (800..=1000).map(|n| point(&format!("hr:{n}"), DataType::Uint)).collect();
+        let settings = TcpSettings { inflight, ..settings.clone() };
+        let (samples, driver) = read(settings, 17, points).await;
+        assert_eq!(samples.len(), 201);
+        for (sample, n) in samples.iter().zip(800u64..) {
+            let expected = if n == 1000 { Value::Null } else { Value::UInt(n) };
+            assert_eq!(sample.value, expected, "{n} at depth {inflight}");
+        }
+        assert!(driver.counters().requests <= 2 + 2 * 7, "{:?}", driver.counters());
+    }
 }
 
 #[tokio::test]

@@ -7,4 +7,5 @@ mod honest;
 mod hostile;
 mod peer;
 mod plant;
+mod probe;
 mod soak;
