@@ -1,12 +1,13 @@
 //! The chain: the way of a sample through the stages of its tag.
 //!
-//! filters → range → alarm and window, which tell tags of their own →
+//! filters → range → alarm, counter and window, which tell tags of their own →
 //! swinging door or report by exception.
 
 use forehearth_model::{DeviceId, Quality, Reading, Sample, Severity, Stamp, TagId, Value};
 
 use crate::alarm::Alarm;
 use crate::condition::judge;
+use crate::counter::{Counter, Course};
 use crate::filter::Filters;
 use crate::rule::Prepared;
 use crate::stages::Stages;
@@ -75,6 +76,7 @@ pub(crate) struct Chain {
     door: Option<Door>,
     window: Option<Box<Window>>,
     alarm: Option<Box<(Alarm, TagId)>>,
+    counter: Option<Box<(Counter, TagId)>>,
 }
 
 impl Chain {
@@ -85,6 +87,9 @@ impl Chain {
             filters: Filters::new(&stages.filters, &prepared.scaling),
             door: stages.swing.map(Door::new),
             window: stages.window.map(|stage| Box::new(Window::new(stage))),
+            counter: stages
+                .counter
+                .map(|stage| Box::new((Counter::new(stage.rollover), stage.total))),
             alarm: stages.alarm.map(|(limits, tag)| Box::new((Alarm::new(&limits), tag))),
         }
     }
@@ -104,6 +109,7 @@ impl Chain {
         let value = if bad { Value::Null } else { value };
         let number = value.as_f64().map(|raw| rule.scaling.apply(raw));
         self.watch(number, quality, moment, made);
+        self.count(quality, &value, moment.stamp, made);
         self.gather(number, quality, &value, moment.stamp, made);
         let outcome = if self.door.is_some() {
             self.swing(number, quality, value, moment, rule, tag, made)
@@ -125,6 +131,24 @@ impl Chain {
         };
         let (tag, stamp) = (*tag, moment.stamp);
         made.derived.push(Derived { tag, stamp, quality, value, telling: Telling::IfNews });
+    }
+
+    /// The counter. A reset makes the total Uncertain once: what was counted
+    /// just before it is lost.
+    fn count(&mut self, quality: Quality, value: &Value, stamp: Stamp, made: &mut Made) {
+        let Some((counter, tag)) = self.counter.as_deref_mut() else { return };
+        let (quality, value) = match value {
+            Value::UInt(count) => {
+                let (total, course) = counter.take(*count);
+                let doubted = course == Course::Reset && quality == Quality::Good;
+                let quality = if doubted { Quality::UncertainLastUsable } else { quality };
+                (quality, Value::UInt(total))
+            }
+            _ if quality.severity() == Severity::Bad => (quality, Value::Null),
+            _ => (Quality::BadConfiguration, Value::Null),
+        };
+        let telling = Telling::IfNews;
+        made.derived.push(Derived { tag: *tag, stamp, quality, value, telling });
     }
 
     /// The window. A Bad sample makes all that it tells Bad at once: the mean

@@ -17,6 +17,7 @@ mod alarm;
 mod batcher;
 mod chain;
 mod condition;
+mod counter;
 mod filter;
 mod pipeline;
 mod rule;
@@ -27,6 +28,7 @@ mod window;
 
 pub use alarm::{AlarmLimits, Level};
 pub use batcher::{Destinations, EARLY_EVERY, MAX_BYTES, MAX_READINGS, Sealed};
+pub use counter::CounterStage;
 pub use filter::{Filter, MOST_RECENT, Spike};
 pub use pipeline::{Counts, Pipeline, Settings};
 pub use rule::{Report, Rule};

@@ -3,6 +3,7 @@
 use forehearth_model::TagId;
 
 use crate::alarm::AlarmLimits;
+use crate::counter::CounterStage;
 use crate::filter::Filter;
 use crate::window::WindowStage;
 
@@ -16,6 +17,8 @@ pub struct Stages {
     pub swing: Option<f64>,
     /// Windows of it, each value told by a tag of its own.
     pub window: Option<WindowStage>,
+    /// Its total, for a counter of an unsigned type.
+    pub counter: Option<CounterStage>,
     /// Limits, and the tag that tells beyond which the value is: a
     /// [`Level`](crate::Level) as an integer.
     pub alarm: Option<(AlarmLimits, TagId)>,
@@ -28,6 +31,7 @@ impl Stages {
         self.filters.is_empty()
             && self.swing.is_none()
             && self.window.is_none()
+            && self.counter.is_none()
             && self.alarm.is_none()
     }
 }

@@ -265,3 +265,15 @@ fn a_tag_without_stages_has_none() {
     let plan = plan(r#"a = { at = "hr:0", type = "INT", filter = {} }"#);
     assert_eq!(stages(&plan).count(), 0);
 }
+
+#[test]
+fn the_maps_in_the_document_are_right() {
+    let document = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/conditioning.md");
+    let document = std::fs::read_to_string(document).unwrap();
+    let blocks = document.split("```toml\n").skip(1).map(|rest| rest.split_once("```").unwrap().0);
+    let mut staged = 0;
+    for block in blocks {
+        staged += stages(&plan(block.strip_prefix("[device.tags]\n").unwrap())).count();
+    }
+    assert_eq!(staged, 8, "each tag shown has stages");
+}
