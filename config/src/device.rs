@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use forehearth_modbus::{Access, RegisterOrder};
-use forehearth_model::Grade;
 
 use crate::broker::GRADES;
 use crate::expr::{Binding, Scope};
@@ -156,7 +155,7 @@ pub(crate) fn read(
         rates: &rates,
         rate: rate.unwrap_or(DEFAULT_RATE),
         order: order.unwrap_or(RegisterOrder::Abcd),
-        grade: grade.map_or(Grade::General, |grade| grade.value),
+        grade: grade.map(|grade| grade.value),
         max_gap: max_gap.map_or(DEFAULT_MAX_GAP, |gap| gap.value),
         every_sample: every_sample.is_some_and(|every| every.value),
         read_only,

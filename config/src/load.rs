@@ -25,6 +25,7 @@ use crate::source::{Place, Sources};
 use crate::tag::TagDraft;
 use crate::texts::{self, phrase};
 use crate::tree::Value;
+use crate::trial::{self, Tags};
 use crate::{outage, traffic};
 
 /// Most tags of a map. Chosen: four times what one box is built for (50,000).
@@ -83,6 +84,8 @@ fn build(log: &Log, files: &Files) -> Option<Plan> {
     traffic::check(log, &field);
     check_globs(log, &gateway, &field);
     outage::check(log, &gateway, &field);
+    let tags = Tags { devices: &field.entries, entries: &field.tag_entries, plans: &field.tags };
+    trial::check(log, files, &tags);
     let GatewayFile { gateway, buffer, brokers, status, .. } = gateway;
     let catalogue = Catalogue {
         gateway: gateway.id.clone(),
@@ -205,9 +208,6 @@ fn read_devices<'a>(
 fn check_device_file(log: &Log, document: &Document) {
     let reader = Reader::new(log, &document.root, phrase::DEVICE_FILE, document.top);
     files::check_schema(&reader);
-    if let Some(entry) = document.root.get("test") {
-        crate::versions::unsupported(log, entry.key_place, "test");
-    }
     reader.only(&keys::names::<{ keys::field::FILE_KEYS.len() }>(keys::field::FILE_KEYS));
 }
 

@@ -141,9 +141,9 @@ fn of_kind(kind: Kind, scoped: bool) -> Map<String, Value> {
         }
         Kind::Registers => json!({ "type": "object", "minProperties": 1, "additionalProperties": {
             "type": "array", "minItems": 1,
-            "items": { "type": ["integer", "boolean"], "minimum": 0, "maximum": u16::MAX } } }),
+            "items": { "type": ["integer", "boolean"], "minimum": i16::MIN, "maximum": u16::MAX } } }),
         Kind::Expected => json!({ "type": "object", "minProperties": 1,
-            "additionalProperties": { "type": ["number", "boolean", "string"] } }),
+            "additionalProperties": { "type": ["number", "boolean", "string", "array"] } }),
     };
     match schema {
         Value::Object(map) => map,

@@ -17,9 +17,9 @@ use crate::texts::phrase;
 use crate::tree::{Entry, Table, Value};
 
 /// Keys of a tag in the order they are shown.
-const ORIGINS: [&str; 20] = [
-    "at", "type", "order", "unit", "scale", "offset", "raw", "eng", "clamp", "valid", "rate",
-    "deadband", "max_gap", "filter", "swing", "window", "limits", "lane", "grade", "label",
+const ORIGINS: [&str; 21] = [
+    "std", "at", "type", "order", "unit", "scale", "offset", "raw", "eng", "clamp", "valid",
+    "rate", "deadband", "max_gap", "filter", "swing", "window", "limits", "lane", "grade", "label",
 ];
 
 /// One device written out as it will run. `None` when there is no such

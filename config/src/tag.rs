@@ -21,7 +21,7 @@ use crate::source::Place;
 use crate::texts::{self, phrase};
 use crate::tree::{Table as TomlTable, Value};
 use crate::window::{self, WindowDraft};
-use crate::{filter, limits, names, swing, units, versions};
+use crate::{filter, limits, names, standard, swing, units, versions};
 
 /// Every key of a tag.
 pub(crate) const KEYS: [&str; TAG_KEYS.len()] = keys::names(TAG_KEYS);
@@ -42,7 +42,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) rates: &'a [(&'a str, Duration)],
     pub(crate) rate: Duration,
     pub(crate) order: RegisterOrder,
-    pub(crate) grade: Grade,
+    /// `grade` of the device, when it says one.
+    pub(crate) grade: Option<Grade>,
     pub(crate) max_gap: Duration,
     pub(crate) every_sample: bool,
     /// Where `access = "read-only"` stands, if it does.
@@ -109,7 +110,9 @@ pub(crate) fn read(
     check_order(&reader, data_type);
 
     let scaling = scaling::read(&reader, data_type);
+    let standard = standard::read(&reader, data_type);
     let valid = limits::valid(&reader, data_type, scaling.as_ref().map(|s| &s.scaling));
+    let valid = standard::valid(&reader, valid, standard);
     let limits = limits::read(&reader, data_type, valid);
     let span = valid.map(|valid| valid.value).or(scaling.as_ref().and_then(|s| s.sheet));
     let deadband = read_deadband(&reader, data_type, span);
@@ -120,11 +123,13 @@ pub(crate) fn read(
     check_write(&reader, around, address.map(|address| address.table), valid);
 
     let (period, rate_place) = read_rate(&reader, around, name_place)?;
-    let unit = reader.filled_text("unit");
+    let unit = standard::unit(&reader, standard);
     let unit_code = unit.as_ref().map_or("", |unit| units::check(log, &unit.value, unit.place));
     let kind = reader
         .word("kind", &[("gauge", TagKind::Gauge), ("counter", TagKind::Counter)])
-        .map_or(TagKind::Gauge, |kind| kind.value);
+        .map(|kind| kind.value)
+        .or(standard.map(|standard| standard.value.kind))
+        .unwrap_or(TagKind::Gauge);
     if let (TagKind::Counter, Some(false), Some(entry)) =
         (kind, data_type.map(is_number), reader.entry("kind"))
     {
@@ -143,7 +148,7 @@ pub(crate) fn read(
     let window = window::read(&reader, data_type, period);
     let grade = reader.word("grade", &GRADES);
     let plant_tag = reader.text("tag").map(|text| text.value.into_owned());
-    let label = reader.bilingual("label").unwrap_or_default();
+    let label = standard::label(reader.bilingual("label"), standard);
     let max_gap = reader.duration("max_gap", MAX_GAP.0..=MAX_GAP.1);
     let every_sample = reader.boolean("every_sample");
     if let (Some(At { value: true, .. }), Some(entry)) = (every_sample, reader.entry("deadband")) {
@@ -169,7 +174,11 @@ pub(crate) fn read(
         valid: valid.map(|valid| valid.value),
         kind,
         lane,
-        grade: grade.map_or(around.grade, |grade| grade.value),
+        grade: grade
+            .map(|grade| grade.value)
+            .or(around.grade)
+            .or(standard.and_then(|standard| standard.value.grade))
+            .unwrap_or(Grade::General),
         plant_tag: plant_tag.unwrap_or_default(),
         label,
         report: Report {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use forehearth_config::{
     BrokerFormat, Deadband, Lang, Loaded, PasswordSource, Plan, ServerPlan, TlsPlan, Transport,
-    load, render, show,
+    load, render, show, try_map,
 };
 use forehearth_modbus::Access;
 use forehearth_model::{DataType, Grade, Lane, TagKind};
@@ -33,7 +33,51 @@ fn every_example_loads_without_a_finding() {
             count += 1;
         }
     }
-    assert!(count >= 3);
+    assert!(count >= 8);
+}
+
+#[test]
+fn the_registers_of_every_example_read_what_its_tests_say() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let mut values = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            let trial = try_map(&example(entry.file_name().to_str().unwrap()));
+            assert!(trial.report.is_empty(), "{}", render(&trial.report, Lang::En, false));
+            values += trial.values;
+        }
+    }
+    assert!(values >= 30, "{values}");
+}
+
+#[test]
+fn every_example_speaks_chinese_about_each_of_its_tags() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        if !entry.file_type().unwrap().is_dir() {
+            continue;
+        }
+        let plan = plan(entry.file_name().to_str().unwrap());
+        assert!(!plan.gateway.title[1].is_empty(), "{:?}", entry.file_name());
+        for tag in &plan.catalogue.tags {
+            assert!(!tag.label[1].is_empty(), "{:?}: {}", entry.file_name(), tag.name);
+        }
+    }
+}
+
+#[test]
+fn what_a_tag_does_not_say_comes_from_the_dictionary() {
+    let plan = plan("tailings-dam");
+    let tags = plan.catalogue.tags.iter();
+    let pond: Vec<_> = tags.filter(|tag| tag.plant_tag == "LT-701").collect();
+    let [level] = pond.as_slice() else { panic!("{pond:?}") };
+    assert_eq!((level.unit.as_str(), level.unit_code.as_str()), ("m", "MTR"));
+    assert_eq!((level.valid, level.grade), (Some((0.0, 5000.0)), Grade::Important));
+    assert_eq!(level.label, ["pond level", "库水位"]);
+    let count = plan.catalogue.tags.iter().filter(|tag| tag.kind == TagKind::Counter).count();
+    assert_eq!(count, 0);
 }
 
 #[test]
@@ -48,7 +92,7 @@ fn twenty_lines_are_two_hundred_and_ninety_eight_cells() {
     let cell = names.iter().position(|name| *name == "cell-031").unwrap();
     assert_eq!(plan.links[plan.devices[cell].link.index()].name, "pc-02");
     assert_eq!(plan.catalogue.devices[cell].handle, "88.100.1234/POT2-031");
-    let Transport::ModbusTcp { host, port } = &plan.links[1].transport;
+    let Transport::ModbusTcp { host, port } = &plan.links[1].transport else { panic!() };
     assert_eq!((host.as_str(), *port), ("10.20.4.12", 502));
     assert_eq!(plan.links[1].max_words, 120);
 }
@@ -123,7 +167,7 @@ fn a_sheet_makes_a_device_of_each_row() {
     let names: Vec<&str> = plan.catalogue.devices.iter().map(|d| d.name.as_str()).collect();
     assert_eq!(names, ["QF-01", "QF-02", "QF-03", "QF-04"]);
     assert_eq!(plan.devices[3].unit, 3);
-    let Transport::ModbusTcp { host, .. } = &plan.links[2].transport;
+    let Transport::ModbusTcp { host, .. } = &plan.links[2].transport else { panic!() };
     assert_eq!(host, "10.30.7.13");
 }
 
@@ -169,10 +213,10 @@ fn show_tells_both_addresses_and_where_each_value_came_from() {
     for part in [
         "device cell-042",
         "41101 (hr:1100) REAL CDAB, every 2s",
-        "from devices/cells.toml:26: deadband",
+        "from devices/cells.toml:27: deadband",
         "from builtin:potcell-v3:16: at type unit rate label",
-        "from profiles/potcell.toml:10: at type unit",
-        "from devices/cells.toml:24, over profiles/potcell.toml:7, over builtin:potcell-v3:12",
+        "from profiles/potcell.toml:11: at type unit",
+        "from devices/cells.toml:25, over profiles/potcell.toml:8, over builtin:potcell-v3:12",
         "link         \"pc-{(n-1)/30+1:02}\"",
         "88.100.1234/POT2-042",
     ] {

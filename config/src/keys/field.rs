@@ -123,7 +123,7 @@ super::keys! {
         "registers": Kind::Registers, Required,
             "Address and the words (or bits) from there on." / "地址，以及从该处开始的字（或位）。", "registers = { \"hr:100\" = [0x0000, 0x4080], \"co:3\" = [true] }";
         "expect": Kind::Expected, Required,
-            "Tag and what must be read: a number in engineering units (the last digits of REAL aside), true or false, a text, or the word \"bad\"." / "点位及应读出的值：工程单位的数字（REAL 末位除外）、true 或 false、文本，或单词 \"bad\"。", "expect = { cell_voltage = 4.0, ae_flag = true }";
+            "Tag and what must be read: a number in engineering units (compared to six digits), true or false, a text; for an array a list." / "点位及应读出的值：工程单位的数字（比较六位有效数字）、true 或 false、文本；数组用列表。", "expect = { cell_voltage = 4.0, ae_flag = true }";
     }
 }
 

@@ -71,7 +71,7 @@ super::keys! {
             "Report through a swinging door in place of a deadband." / "用旋转门代替死区上报。", "swing = { error = 2.0, max_gap = \"5s\" }";
         "codec": Word(&["bcd", "m10k", "sign-magnitude", "float16"]), Refused,
             "How digits are packed." / "数字的编码方式。", "codec = \"bcd\"";
-        "std": Text, Refused,
+        "std": Text, Optional,
             "Point of the data dictionary (config/dictionary); gives unit, kind, range, grade and label where the tag is silent." / "数据字典（config/dictionary）中的点；点位未写时由它给出单位、类型、范围、等级和名称。", "std = \"al.pot.voltage\"";
         "node": Text, Refused,
             "OPC UA: node id." / "OPC UA：节点标识。", "node = \"dcs:s=FC201.LT_201.PV\"";

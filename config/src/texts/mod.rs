@@ -11,6 +11,7 @@ pub(crate) mod phrase;
 mod points;
 mod profiles;
 mod tags;
+mod trials;
 mod versions;
 
 use crate::finding::{Lang, Severity};
@@ -65,6 +66,7 @@ pub(crate) use names::*;
 pub(crate) use points::*;
 pub(crate) use profiles::*;
 pub(crate) use tags::*;
+pub(crate) use trials::*;
 pub(crate) use versions::*;
 
 /// Every code there is, in order.
@@ -77,6 +79,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static CodeText> {
         profiles::TABLE,
         gateway::TABLE,
         names::TABLE,
+        trials::TABLE,
         versions::TABLE,
     ]
     .into_iter()

@@ -34,6 +34,7 @@ phrases! {
     HAMPEL = "hampel" / "hampel 表";
     SWING = "swing" / "swing 表";
     WINDOW = "window" / "window 表";
+    A_TEST = "[[test]]" / "[[test]] 表";
     WRITE = "write" / "write 表";
 
     // What is expected.
@@ -43,6 +44,8 @@ phrases! {
     A_LIST_OF_TEXTS = "a list of texts such as [\"a\", \"b\"]" / "文本列表，例如 [\"a\", \"b\"]";
     A_LIST_OF_ITEMS = "a list such as [117, 204]" / "列表，例如 [117, 204]";
     TRUE_OR_FALSE = "true or false" / "true 或 false";
+    A_LIST_OF_WORDS = "a list such as [0, 16512] or [true]" / "列表，例如 [0, 16512] 或 [true]";
+    AN_EXPECTED_VALUE = "a number, true, false or a text" / "数字、true、false 或文本";
     A_NUMBER = "a number" / "数字";
     A_WHOLE_NUMBER = "a whole number" / "整数";
     TWO_NUMBERS = "two numbers such as [0.0, 150.0]" / "两个数字，例如 [0.0, 150.0]";
@@ -98,6 +101,7 @@ phrases! {
     VALID_HERE = "the valid range" / "有效范围";
     LIMITS_HERE = "the limits" / "报警限值";
     MUST_BE_HIGHER = "must be higher" / "应当更高";
+    STANDARD_HERE = "the data dictionary's point" / "数据字典中的点";
     READ_ONLY_HERE = "read-only here" / "此处为只读";
     LINK_HERE = "the link" / "链路";
     PARAM_HERE = "the parameter" / "参数定义";
@@ -109,6 +113,7 @@ phrases! {
     NAMES_ARE = "known names: {known}" / "可用的名称：{known}";
     NO_NAMES_HERE = "there is no `for` and no parameter here; a brace is written `{{`" / "此处没有 `for` 也没有参数；字面括号写作 `{{`";
     RATES_ARE = "[rates] has {known}; a duration such as \"500ms\" is possible too" / "[rates] 中有 {known}；也可以直接写时长，例如 \"500ms\"";
+    READ_IS_NO_NUMBER = "the registers hold no finite number; as a sensor's value this would be Bad" / "寄存器中不是有限的数；作为传感器的值会是 Bad";
     FULL_WIDTH = "`{wide}` is a full-width sign; type `{ascii}`" / "`{wide}` 是全角符号，请输入半角 `{ascii}`";
     PROFILES_ARE = "known profiles: {known}" / "可用的设备类型：{known}";
     WIDTH_IS = "a width starts with 0: `{n:03}` gives 007" / "宽度以 0 开头：`{n:03}` 得到 007";

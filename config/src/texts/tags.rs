@@ -225,4 +225,25 @@ super::table! {
         explain: "NAMUR NE 43 tells a broken sensor by its current: at or below 3.6 mA, at or above 21 mA. raw says which counts stand for 4 and 20 mA." /
             "NAMUR NE 43 按电流判断传感器故障：不高于 3.6 mA 或不低于 21 mA。raw 给出 4 mA 和 20 mA 对应的计数值。"
     }
+    UNKNOWN_STANDARD = 1240 Error {
+        title: "the data dictionary has no point `{name}`" / "数据字典中没有点 `{name}`",
+        label: "" / "",
+        help: "the points are listed in config/dictionary/nonferrous.toml" / "各点列于 config/dictionary/nonferrous.toml",
+        explain: "std names a point of the shipped data dictionary, for example al.pot.voltage. Unit, kind, range, grade and label come from there where the tag says nothing." /
+            "std 引用随附数据字典中的点，例如 al.pot.voltage。点位未写的单位、类型、范围、等级和名称由它给出。"
+    }
+    STANDARD_UNIT = 1241 Error {
+        title: "unit `{unit}` is not the dictionary's `{standard}`" / "单位 `{unit}` 与数据字典的 `{standard}` 不一致",
+        label: "" / "",
+        help: "scale the value to the dictionary's unit, or leave `std` out" / "请把值换算到字典的单位，或删去 `std`",
+        explain: "Whoever evaluates a point of the dictionary relies on its unit, across all plants. A value in another unit is off by a factor and looks plausible." /
+            "使用数据字典点的人依赖其单位，跨所有工厂一致。单位不同的值会差一个倍数，却看似合理。"
+    }
+    STANDARD_RANGE = 1242 Warning {
+        title: "`valid` reaches beyond what this point can show ({low} to {high})" / "`valid` 超出该点可能的范围（{low} 到 {high}）",
+        label: "" / "",
+        help: "is the scale or the unit off?" / "缩放或单位是否有误？",
+        explain: "The dictionary says which values a healthy sensor of this kind can show. A wider valid range lets wrong ones pass as Good." /
+            "数据字典给出此类传感器正常时可能的值。更宽的 valid 会让错误的值以 Good 通过。"
+    }
 }

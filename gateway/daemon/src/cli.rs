@@ -32,6 +32,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Explain a finding code, for example FH1107.
     Explain(ExplainArgs),
+    /// What changing from one configuration to another would touch.
+    Plan(PlanArgs),
     /// Print a JSON Schema of the map for editors.
     Schema(SchemaArgs),
     /// Watch a simulated plant survive cut networks, dead PLCs and kill -9.
@@ -66,6 +68,9 @@ pub struct CheckArgs {
     /// Findings as JSON, with byte spans.
     #[arg(long)]
     pub json: bool,
+    /// Run the map's own [[test]] tables: registers given, values expected.
+    #[arg(long)]
+    pub test: bool,
     /// Print one device fully expanded: addresses in both forms, and where each value came from.
     #[arg(long, value_name = "DEVICE")]
     pub show: Option<String>,
@@ -80,6 +85,23 @@ pub struct ExplainArgs {
     /// The code, FH and four digits.
     #[arg(value_name = "CODE")]
     pub code: String,
+    /// Language of the text.
+    #[arg(long, value_name = "LANG")]
+    pub lang: Option<Lang>,
+}
+
+/// `forehearth plan`
+#[derive(Args, Debug)]
+pub struct PlanArgs {
+    /// Directory of the configuration as it is.
+    #[arg(value_name = "OLD")]
+    pub old: PathBuf,
+    /// Directory of the configuration as it shall be.
+    #[arg(value_name = "NEW")]
+    pub new: PathBuf,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
     /// Language of the text.
     #[arg(long, value_name = "LANG")]
     pub lang: Option<Lang>,

@@ -23,6 +23,9 @@ pub fn run(args: &CheckArgs) -> ExitCode {
             }
         };
     }
+    if args.test && loaded.plan.is_some() {
+        return run_tests(args, &loaded, lang);
+    }
     if args.json {
         say(&forehearth_config::to_json(&loaded.report));
     } else {
@@ -48,4 +51,31 @@ pub fn run(args: &CheckArgs) -> ExitCode {
         }
         None => ExitCode::from(FINDINGS),
     }
+}
+
+/// Tries the map's own tests; warnings of the map are said by a plain `check`.
+fn run_tests(
+    args: &CheckArgs,
+    loaded: &forehearth_config::Loaded,
+    lang: forehearth_config::Lang,
+) -> ExitCode {
+    let trial = forehearth_config::try_map(loaded);
+    if args.json {
+        say(&forehearth_config::to_json(&trial.report));
+    } else {
+        let color = std::io::stdout().is_terminal();
+        let text = forehearth_config::render(&trial.report, lang, color);
+        if !text.is_empty() {
+            say(text.trim_end());
+        }
+        let wrong = trial.report.errors();
+        let outcome = if wrong == 0 { "ok" } else { "differ" };
+        say(&format!(
+            "{}: {} tests, {} values, {wrong} wrong; {outcome}",
+            args.dir.display(),
+            trial.tests,
+            trial.values
+        ));
+    }
+    if trial.report.errors() == 0 { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) }
 }

@@ -5,6 +5,7 @@ mod check;
 mod decode;
 mod demo;
 mod explain;
+mod plan;
 mod run;
 mod schema;
 
@@ -25,6 +26,7 @@ pub fn dispatch(cli: Cli) -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Plan(args) => plan::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Decode(args) => decode::run(&args),
