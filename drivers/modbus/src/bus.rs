@@ -7,7 +7,7 @@ use forehearth_modbus::surprise::Memory;
 use forehearth_modbus::{
     Framing, Isolation, Join, Learned, Limits, Line, ReadPlan, Timing, UnitMeter,
 };
-use forehearth_model::{DeviceId, GroupId, Quality, Scan, Stamp, TagId};
+use forehearth_model::{DeviceId, GroupId, Quality, Scan, Stamp};
 use tokio::time::{Instant, sleep};
 
 use crate::bus_scan::BusScan;
@@ -21,6 +21,10 @@ use crate::{BusSettings, Carrier, Confirm, GroupSettings, SetupError};
 /// Before a unit has answered it is taken to need this long, for the plan
 /// only. Chosen: what a small PLC needs.
 const USUAL_TURNAROUND: u64 = 10_000;
+
+/// So many scans of a group lie between two looks at its plan. Chosen: the
+/// estimate of how long the unit takes has settled by then.
+const SCANS_UNTIL_DOUBT: u32 = 32;
 
 /// A serial line and the units on it. Reads only.
 #[derive(Debug)]
@@ -44,7 +48,11 @@ pub(crate) struct BusGroup {
     pub(crate) device: DeviceId,
     /// Its place in [`ModbusBus::units`].
     pub(crate) unit: usize,
-    pub(crate) tags: Vec<TagId>,
+    pub(crate) settings: GroupSettings,
+    /// The gap across which the plan joins.
+    pub(crate) gap: u16,
+    /// Scans since it was planned.
+    pub(crate) scans: u32,
     pub(crate) plan: ReadPlan,
     pub(crate) trouble: Trouble,
     /// What is known of its values; `None` where surprises are believed.
@@ -90,7 +98,7 @@ impl ModbusBus {
         let mut planned = Vec::with_capacity(groups.len());
         for (place, group) in (0..).map(GroupId).zip(groups) {
             let unit = ids.iter().position(|id| id.get() == group.unit).unwrap_or(0);
-            planned.push(plan(&settings, &learned, place, unit, &group)?);
+            planned.push(plan(&settings, &learned, place, unit, group)?);
         }
         Ok(Self {
             settings,
@@ -168,9 +176,33 @@ impl ModbusBus {
         match BusScan::new(self, id, &mut conversation, out).run().await {
             Ok(()) => {
                 self.conversation = Some(conversation);
+                self.plan_anew(id);
                 Ok(())
             }
             Err(reason) => Err(self.lost(reason)),
+        }
+    }
+
+    /// Plans a group anew once it is known that its unit takes much more or
+    /// less time to answer than its plan was made for: then it is quicker to
+    /// join across larger gaps, or only across smaller ones.
+    fn plan_anew(&mut self, id: GroupId) {
+        let group = &mut self.groups[id.index()];
+        group.scans += 1;
+        let usual = self.units[group.unit].patience.usual();
+        let Some(usual) = usual.filter(|_| group.scans.is_multiple_of(SCANS_UNTIL_DOUBT)) else {
+            return;
+        };
+        let gap = timing(&self.settings).break_even(usual);
+        if self.settings.join.is_some() || gap.abs_diff(group.gap) <= group.gap / 4 {
+            return;
+        }
+        let (unit, settings) = (group.unit, group.settings.clone());
+        let learned = self.learned();
+        // What could be planned once can be planned again.
+        if let Ok(planned) = plan(&self.settings, &learned, id, unit, settings) {
+            let group = &mut self.groups[id.index()];
+            (group.plan, group.gap) = (planned.plan, planned.gap);
         }
     }
 
@@ -198,7 +230,7 @@ impl Driver for ModbusBus {
 
     fn fail(&self, group: GroupId, quality: Quality, out: &mut Vec<Scan>) {
         let group = &self.groups[group.index()];
-        let mut samples = Vec::with_capacity(group.tags.len());
+        let mut samples = Vec::with_capacity(group.settings.tags.len());
         for span in group.plan.spans() {
             group.plan.fail(span, quality, &mut samples);
         }
@@ -227,18 +259,18 @@ fn plan(
     learned: &Learned,
     id: GroupId,
     unit: usize,
-    group: &GroupSettings,
+    group: GroupSettings,
 ) -> Result<BusGroup, SetupError> {
     let known = learned.unit(group.unit).cloned().unwrap_or_default();
     let usual = known.takes.unwrap_or(USUAL_TURNAROUND);
-    let join = settings.join.unwrap_or(Join::Gap(timing(settings).break_even(usual)));
+    let gap = timing(settings).break_even(usual);
+    let join = settings.join.unwrap_or(Join::Gap(gap));
     let limits = Limits { max_words: settings.max_words, max_bits: settings.max_bits, join };
     // What is learned never refuses a tag: a value wider than the unit's
     // limit is asked for as the map says.
     let plan = ReadPlan::avoiding(&group.tags, known.narrow(limits), &known.barred)
         .or_else(|_| ReadPlan::avoiding(&group.tags, limits, &known.barred))
         .map_err(|error| SetupError::Tag { group: id, error })?;
-    let tags: Vec<TagId> = group.tags.iter().map(|(tag, _)| *tag).collect();
     let is_doubted = match settings.confirm {
         Confirm::Always => true,
         Confirm::Never => false,
@@ -246,8 +278,17 @@ fn plan(
             settings.framing == Framing::Ascii || matches!(settings.carrier, Carrier::Serial(_))
         }
     };
-    let memory = is_doubted.then(|| Memory::new(tags.iter().copied()));
-    Ok(BusGroup { device: group.device, unit, tags, plan, trouble: Trouble::default(), memory })
+    let memory = is_doubted.then(|| Memory::new(group.tags.iter().map(|(tag, _)| *tag)));
+    Ok(BusGroup {
+        device: group.device,
+        unit,
+        settings: group,
+        gap,
+        scans: 0,
+        plan,
+        trouble: Trouble::default(),
+        memory,
+    })
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use crate::{BusSettings, Carrier, GroupSettings, SerialSettings};
 
 const BAUD: u32 = 19_200;
 const TIMING: Timing = Timing::serial(BAUD);
-/// What each unit takes to answer.
+/// What each unit takes to answer, unless told otherwise.
 const TURNAROUND: Duration = Duration::from_millis(8);
 
 /// What the devices of a line do, changed by the test while it runs.
@@ -37,6 +37,7 @@ struct World {
     generation: u16,
     asked: u64,
     damaged: u64,
+    turnaround: Duration,
 }
 
 impl World {
@@ -52,6 +53,7 @@ impl World {
             generation: 0,
             asked: 0,
             damaged: 0,
+            turnaround: TURNAROUND,
         }
     }
 
@@ -129,9 +131,10 @@ async fn devices(mut stream: DuplexStream, world: Arc<Mutex<World>>) {
             }
             Err(_) => {
                 let answer = world.lock().unwrap().answer(&request);
+                let turnaround = world.lock().unwrap().turnaround;
                 request.clear();
                 if let Some(answer) = answer {
-                    let takes = TURNAROUND + Duration::from_micros(TIMING.wire(answer.len()));
+                    let takes = turnaround + Duration::from_micros(TIMING.wire(answer.len()));
                     sleep(takes - Duration::from_micros(TIMING.silence)).await;
                     if stream.write_all(&answer).await.is_err() {
                         return;
@@ -319,6 +322,22 @@ async fn the_size_of_a_request_is_learned_where_it_is_refused() {
     let most = learned.unit(5).unwrap().max_words.unwrap();
     assert!((20..=40).contains(&most), "{learned}");
     assert!(learned.unit(5).unwrap().barred.is_empty(), "{learned}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_unit_is_asked_across_larger_gaps_once_it_is_known() {
+    let mut world = World::new(5);
+    world.turnaround = Duration::from_millis(100);
+    // A gap of 50 registers takes 57 ms on the line.
+    let registers = [0, 1, 52, 53];
+    let mut plant = Plant::new(world, &[5], &registers, Learned::default());
+    assert_eq!(plant.bus.requests(GroupId(0)), 2);
+    for _ in 0..40 {
+        assert_eq!(good(&plant.scan(0).await), 4);
+    }
+    assert_eq!(plant.bus.requests(GroupId(0)), 1);
+    let next = Plant::new(World::new(6), &[5], &registers, plant.bus.learned());
+    assert_eq!(next.bus.requests(GroupId(0)), 1, "and the next run knows it");
 }
 
 #[tokio::test(start_paused = true)]
