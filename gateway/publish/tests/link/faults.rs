@@ -277,3 +277,54 @@ async fn stopping_while_the_broker_is_away_takes_no_time() {
     assert!(asked.elapsed() < Duration::from_millis(500));
     assert_eq!(status.snapshot().state, LinkState::Stopped);
 }
+
+/// How often the broker restarts; `RESTARTS=200` for the long run.
+fn restarts() -> u64 {
+    std::env::var("RESTARTS").ok().and_then(|text| text.parse().ok()).unwrap_or(4)
+}
+
+async fn restarts_with_lost_sessions_lose_nothing(format: Format) {
+    let mut broker = Mosquitto::start();
+    let proxy = Proxy::start(broker.port).await;
+    let mut observer = Observer::start(broker.port).await;
+    let link = Running::start(settings(proxy.port, format));
+    let status = &link.status;
+    let (mut heard, mut number, mut slowest) = (Heard::new(), 0, Duration::ZERO);
+    for round in 1..=restarts() {
+        for _ in 0..20 {
+            number += 1;
+            link.outbox.push(parcel(number));
+        }
+        // Anywhere between the first and the last of them.
+        let some = usize::try_from((round - 1) * 25 + fastrand::u64(1..20)).unwrap();
+        link.outbox.until_settled(some).await;
+        proxy.set(Way::Cut);
+        link.outbox.until("offline", |_| status.snapshot().state == LinkState::Offline).await;
+        note(&mut heard, drain(&mut observer).await);
+        broker.down();
+        for _ in 0..5 {
+            number += 1;
+            link.outbox.push(parcel(number));
+        }
+        broker.up();
+        observer = Observer::start(broker.port).await;
+        let back = Instant::now();
+        proxy.set(Way::Open);
+        link.outbox.until_settled(usize::try_from(number).unwrap()).await;
+        slowest = slowest.max(back.elapsed());
+    }
+    note(&mut heard, drain(&mut observer).await);
+    prove(&heard, number);
+    println!("{} restarts, slowest resume {slowest:?}", restarts());
+    assert!(slowest < Duration::from_secs(5), "{slowest:?}");
+}
+
+#[tokio::test]
+async fn restarts_with_lost_sessions_lose_nothing_native() {
+    restarts_with_lost_sessions_lose_nothing(native_format()).await;
+}
+
+#[tokio::test]
+async fn restarts_with_lost_sessions_lose_nothing_sparkplug() {
+    restarts_with_lost_sessions_lose_nothing(sparkplug_format()).await;
+}
