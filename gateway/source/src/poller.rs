@@ -316,7 +316,7 @@ fn answered(scans: &[Scan]) -> bool {
 }
 
 /// The runtime's clock, so that virtual time in tests moves it.
-fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
@@ -329,6 +329,6 @@ async fn sleep_until(at: Option<Instant>) {
 }
 
 /// Ends when the gateway stops. Cancel safe.
-async fn stopped(stop: &mut watch::Receiver<bool>) {
+pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }

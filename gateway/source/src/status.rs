@@ -50,7 +50,7 @@ pub struct LinkSnapshot {
     pub since: Instant,
     /// The last thing that went wrong; stays when the link is up again.
     pub last_error: Option<LastError>,
-    /// Scans asked of the driver.
+    /// Scans asked of the driver, or deliveries of one that speaks up by itself.
     pub polls: u64,
     /// Scans that ended with the loss of the link.
     pub failed_polls: u64,
