@@ -8,6 +8,7 @@ use forehearth_model::{Batch, BatchId, DestinationLedger, Epoch, Lane};
 
 use crate::cursor::{Cursor, LANES, slot};
 use crate::ram::{Ram, Row};
+use crate::shelf::Owed;
 
 /// Which batches a link asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -276,6 +277,20 @@ impl Claim {
         let place = &self.places[slot(lane)];
         let thirsty = self.attached && place.loaded_bytes < READ_AHEAD;
         (thirsty && place.is_behind(on_disk)).then(|| self.cursor.next_open(lane, place.load_next))
+    }
+
+    /// What of `begin..end` was fetched from disk and is not finished: it is
+    /// under way, or waits to be taken.
+    pub(crate) fn fetched(&self, lane: Lane, begin: BatchId, end: BatchId) -> Owed {
+        let taken = self.taken.range(begin..end).filter(|(_, taken)| taken.lane == lane);
+        let loaded = self.places[slot(lane)].loaded.iter();
+        let waiting =
+            loaded.filter(|row| (begin..end).contains(&row.id) && self.wants(lane, row.id));
+        let readings = taken.map(|(_, taken)| taken.readings).chain(waiting.map(|r| r.readings));
+        readings.fold(Owed::default(), |sum, readings| Owed {
+            rows: sum.rows + 1,
+            readings: sum.readings + u64::from(readings),
+        })
     }
 
     /// What was read from disk, up to before `next`.

@@ -1,5 +1,7 @@
 //! Looking into a state directory, of a running daemon or a dead one. Writes nothing of its own.
 
+mod walk;
+
 use std::path::Path;
 
 use forehearth_model::{GapRecord, Stamp};
@@ -7,6 +9,7 @@ use serde::Serialize;
 
 use crate::sqlite::look;
 use crate::storage::StorageError;
+pub use walk::{Seen, Walked, walk, walk_file};
 
 /// What `forehearth buffer stat` shows.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]

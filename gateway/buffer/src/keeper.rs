@@ -9,20 +9,21 @@ mod adopt;
 mod commit;
 #[cfg(test)]
 mod model;
+pub(crate) mod replay;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use forehearth_model::{CatalogueHash, GapCause, Stamp};
+use forehearth_model::{CatalogueHash, Stamp};
 use tokio::sync::{Notify, oneshot};
 
 use crate::buffer::Settings;
 use crate::health::{Health, Stats, StorageState};
 use crate::retention::Retention;
-use crate::stock::{Load, Stock};
-use crate::storage::{Bookmark, RunMark, Save, Storage, StorageCode, StorageError};
+use crate::stock::Stock;
+use crate::storage::{Bookmark, RunMark, Save, Storage, StorageError};
 
 /// How often a moved cursor is saved while something is on disk. A crash
 /// repeats at most this much. Chosen: seconds of repeats cost nothing, a
@@ -42,9 +43,6 @@ const RETENTION_TICK: Duration = Duration::from_secs(5);
 /// How soon and how late a failed disk is tried again ("recovers within 5 s").
 const RETRY_FIRST: Duration = Duration::from_millis(500);
 const RETRY_LAST: Duration = Duration::from_secs(4);
-
-/// One read of backlog. Chosen: a read in between delays no commit noticeably.
-const READ_BYTES: usize = 128 * 1024;
 
 /// Time, as the buffer sees it.
 pub trait Clock: Send + Sync {
@@ -197,6 +195,8 @@ pub(crate) struct Keeper {
     /// How long a commit takes, remembered with decay.
     flush: Duration,
     done: bool,
+    /// A segment that failed to be read, and then everything was opened anew.
+    suspect: Option<u64>,
 }
 
 impl Keeper {
@@ -362,59 +362,6 @@ impl Keeper {
             (answer, seq)
         };
         asked.into_iter().map(&mut number).collect()
-    }
-
-    /// Reads a piece for every destination that wants backlog; whether it did.
-    fn read_backlog(&mut self) -> Result<bool, StorageError> {
-        let mut read = false;
-        for destination in 0..self.shared.news.len() {
-            let load = self.shared.lock().stock.next_load(destination);
-            let Some(load) = load else { continue };
-            read = true;
-            match self.read(&load) {
-                Ok((rows, more)) => {
-                    self.shared.lock().stock.loaded(destination, &load, rows, more);
-                    self.shared.news[destination].notify_waiters();
-                }
-                Err(error) if matches!(error.code, StorageCode::Damaged | StorageCode::Io) => {
-                    self.set_aside(load.seq, &error)?;
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(read)
-    }
-
-    fn read(&mut self, load: &Load) -> Result<(Vec<crate::Row>, bool), StorageError> {
-        let (rows, more) = self.storage.read(load.seq, load.from.number, load.to, READ_BYTES)?;
-        for hash in rows.iter().map(|row| row.catalogue) {
-            let known = hash == self.shared.catalogue.0
-                || self.shared.lock().catalogues.iter().any(|(known, _)| *known == hash);
-            if !known && let Some(bytes) = self.storage.catalogue(load.seq, hash)? {
-                let mut state = self.shared.lock();
-                // Two: what is being replayed, and what comes after it.
-                if state.catalogues.len() >= 2 {
-                    state.catalogues.remove(0);
-                }
-                state.catalogues.push((hash, bytes));
-            }
-        }
-        Ok((rows, more))
-    }
-
-    /// A segment that cannot be read goes to the quarantine, and what was
-    /// owed of it is declared.
-    fn set_aside(&mut self, seq: u64, error: &StorageError) -> Result<(), StorageError> {
-        tracing::error!(code = "FH-BUF-DAMAGED", %error, "a segment is set aside");
-        self.forget_current(seq);
-        {
-            let mut state = self.shared.lock();
-            state.stock.lose_segment(seq, GapCause::Damaged, self.shared.clock.wall());
-            state.stats.quarantined += 1;
-        }
-        self.unlisted.push(seq);
-        self.save(false)?;
-        self.storage.quarantine(seq)
     }
 
     fn forget_current(&mut self, seq: u64) {

@@ -75,12 +75,15 @@ impl Retention {
     }
 
     /// What goes first: what nobody waits for, then the oldest of the live
-    /// lane, then alarms.
+    /// lane, then alarms. Alarms beyond half of the budget go before, or those
+    /// of a destination that is away for good would leave the others no room.
     pub(crate) fn oldest(&self, shelf: &Shelf) -> Option<u64> {
         let done = shelf.iter().find(|shelved| shelved.is_done());
-        let live = || lane(shelf, Lane::Live).next();
+        let alarms: u64 = lane(shelf, Lane::Alarm).map(|shelved| shelved.segment.bytes).sum();
         let alarm = || lane(shelf, Lane::Alarm).next();
-        done.or_else(live).or_else(alarm).map(|shelved| shelved.segment.seq)
+        let crowding = || alarm().filter(|_| alarms > self.max_size / 2);
+        let live = || lane(shelf, Lane::Live).next();
+        done.or_else(crowding).or_else(live).or_else(alarm).map(|shelved| shelved.segment.seq)
     }
 
     /// Segments whose youngest reading is older than `max_age`. Nothing
@@ -116,4 +119,126 @@ impl Retention {
 
 fn lane(shelf: &Shelf, lane: Lane) -> impl Iterator<Item = &Shelved> {
     shelf.iter().filter(move |shelved| shelved.segment.lane == lane)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use forehearth_model::{Epoch, Lane, Stamp};
+
+    use super::Retention;
+    use crate::shelf::{Owed, Segment, Shelf, Shelved};
+    use crate::storage::Room;
+
+    const DAY: Duration = Duration::from_secs(86_400);
+    const NOW: Stamp = Stamp(1_800_000_000_000_000);
+
+    fn shelved(seq: u64, lane: Lane, bytes: u64, waited: Duration, owed: u64) -> Shelved {
+        let to = Stamp(NOW.0 - i64::try_from(waited.as_micros()).unwrap());
+        let segment = Segment {
+            seq,
+            epoch: Epoch(1),
+            lane,
+            prev: seq * 10 - 1,
+            first: seq * 10,
+            last: seq * 10 + 9,
+            rows: 10,
+            readings: 10,
+            from: to,
+            to,
+            bytes,
+        };
+        Shelved { segment, owed: vec![Owed { rows: owed, readings: owed }], open: false }
+    }
+
+    fn shelf(of: impl IntoIterator<Item = Shelved>) -> Shelf {
+        let mut shelf = Shelf::default();
+        of.into_iter().for_each(|shelved| shelf.add(shelved));
+        shelf
+    }
+
+    fn free() -> Room {
+        Room { other: 0, free: u64::MAX }
+    }
+
+    #[test]
+    fn what_nobody_waits_for_goes_first_then_live_then_alarms() {
+        let mut retention = Retention::new(1000, 0, DAY);
+        let mut shelf = shelf([
+            shelved(1, Lane::Alarm, 400, DAY, 10),
+            shelved(2, Lane::Live, 300, DAY, 10),
+            shelved(3, Lane::Live, 300, DAY, 0),
+        ]);
+        for expected in [3, 2, 1] {
+            assert_eq!(retention.shed(&shelf, free(), 900), Some(expected));
+            shelf.remove(expected);
+        }
+        assert_eq!(retention.shed(&shelf, free(), 900), None);
+    }
+
+    #[test]
+    fn alarms_nobody_fetches_leave_half_of_the_budget_to_the_others() {
+        let retention = Retention::new(1000, 0, DAY);
+        let mut shelf = shelf([
+            shelved(1, Lane::Alarm, 300, DAY, 10),
+            shelved(2, Lane::Alarm, 300, DAY, 10),
+            shelved(3, Lane::Live, 300, DAY, 10),
+        ]);
+        assert_eq!(retention.oldest(&shelf), Some(1));
+        shelf.remove(1);
+        assert_eq!(retention.oldest(&shelf), Some(3));
+    }
+
+    #[test]
+    fn a_volume_that_others_fill_costs_no_more_than_what_is_written() {
+        let mut retention = Retention::new(1 << 40, 500, DAY);
+        let mut shelf =
+            shelf((1..9).map(|seq| shelved(seq, Lane::Live, 1000, DAY, 10)).collect::<Vec<_>>());
+        let crowded = Room { other: 0, free: 100 };
+        let mut shed = 0;
+        for _ in 0..20 {
+            while let Some(seq) = retention.shed(&shelf, crowded, 100) {
+                shelf.remove(seq);
+                shed += 1;
+            }
+        }
+        assert_eq!(shed, 2, "20 writes of 100 took the room of two files of 1000");
+    }
+
+    #[test]
+    fn what_is_too_old_expires_once_the_clock_has_gone_steadily() {
+        let mut retention = Retention::new(1000, 0, DAY);
+        let shelf = shelf([
+            shelved(1, Lane::Live, 10, DAY * 2, 10),
+            shelved(2, Lane::Live, 10, DAY / 2, 10),
+            shelved(3, Lane::Live, 10, DAY * 3, 0),
+        ]);
+        let begun = Instant::now();
+        let mut at = |seconds: u64, stepped: i64| {
+            let since = i64::try_from(seconds).unwrap() * 1_000_000;
+            let now = begun + Duration::from_secs(seconds);
+            retention.expired(&shelf, now, Stamp(NOW.0 + since + stepped))
+        };
+        let year = 365 * 86_400 * 1_000_000;
+        assert!(at(0, 0).is_empty(), "the clock is not known yet");
+        assert!(at(300, 0).is_empty());
+        assert!(at(305, year).is_empty(), "stepped");
+        assert!(at(600, year).is_empty());
+        assert!(at(610, 0).is_empty(), "stepped back");
+        assert!(at(1200, 0).is_empty());
+        assert_eq!(at(1215, 0), [1], "the second is young, nobody waits for the third");
+    }
+
+    #[test]
+    fn stamps_of_a_clock_that_was_never_set_do_not_expire() {
+        let mut retention = Retention::new(1000, 0, DAY);
+        let mut old = shelved(1, Lane::Live, 10, DAY, 10);
+        old.segment.to = Stamp(3_600_000_000);
+        let shelf = shelf([old]);
+        let begun = Instant::now();
+        assert!(retention.expired(&shelf, begun, NOW).is_empty());
+        let later = (begun + Duration::from_secs(3600), Stamp(NOW.0 + 3_600_000_000));
+        assert!(retention.expired(&shelf, later.0, later.1).is_empty());
+    }
 }

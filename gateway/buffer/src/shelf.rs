@@ -88,6 +88,11 @@ impl Shelf {
         self.lanes.iter_mut().flatten().find(|shelved| shelved.segment.seq == seq)
     }
 
+    /// The same, to look at.
+    pub(crate) fn get(&self, seq: u64) -> Option<&Shelved> {
+        self.iter().find(|shelved| shelved.segment.seq == seq)
+    }
+
     /// A destination has finished with a batch on disk.
     pub(crate) fn settle(&mut self, destination: usize, lane: Lane, id: BatchId, readings: u32) {
         let lane = &mut self.lanes[slot(lane)];

@@ -15,7 +15,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::ram::Row;
 use crate::shelf::Segment;
 use crate::storage::{
-    Found, LostSegment, Room, Save, SegmentHead, Storage, StorageCode, StorageError, Wear,
+    Found, LostSegment, Piece, Room, Save, SegmentHead, Storage, StorageCode, StorageError, Wear,
 };
 use control::Control;
 pub(crate) use directory::Directory;
@@ -103,17 +103,13 @@ impl SqliteStorage {
 
     /// Reads every segment there is; what cannot be read goes aside.
     /// The second list names files that were made and never written to.
-    fn find_segments(
-        &mut self,
-        verify_newest: bool,
-    ) -> Result<(Vec<Segment>, Vec<u64>), StorageError> {
+    fn find_segments(&mut self) -> Result<(Vec<Segment>, Vec<u64>), StorageError> {
         let (mut segments, mut empty) = (Vec::new(), Vec::new());
         self.directory()?.sweep_segments()?;
         let names = self.directory()?.segment_names()?;
-        for (at, (seq, name)) in names.iter().enumerate() {
+        for (seq, name) in &names {
             let path = self.directory()?.segments().join(name);
-            let verify = verify_newest && at + 2 >= names.len();
-            match SegmentFile::recover(&path, *seq, verify) {
+            match SegmentFile::recover(&path, *seq) {
                 Ok(Some(segment)) => {
                     self.names.insert(*seq, name.clone());
                     segments.push(segment);
@@ -180,10 +176,9 @@ impl Storage for SqliteStorage {
         let directory = self.directory()?;
         let mut control = Control::open(directory)?;
         let mut found = control.read()?;
-        let unclean = found.run.is_none_or(|run| !run.clean);
         self.control = Some(control);
         let empty;
-        (found.segments, empty) = self.find_segments(unclean)?;
+        (found.segments, empty) = self.find_segments()?;
         let listed = self.control()?.segments()?;
         let strays = found.segments.iter().filter(|s| listed.iter().all(|l| l.seq != s.seq));
         // Their removal was announced and failed. Should they vanish later,
@@ -256,13 +251,7 @@ impl Storage for SqliteStorage {
         self.reading.retain(|file| file.seq() != seq);
     }
 
-    fn read(
-        &mut self,
-        seq: u64,
-        from: u64,
-        to: u64,
-        bytes: usize,
-    ) -> Result<(Vec<Row>, bool), StorageError> {
+    fn read(&mut self, seq: u64, from: u64, to: u64, bytes: usize) -> Result<Piece, StorageError> {
         self.segment(seq)?.read(from, to, bytes)
     }
 
@@ -392,4 +381,34 @@ pub(crate) fn look(dir: &Path) -> Result<(Found, u64, u64), StorageError> {
 /// Every gap record of a state directory.
 pub(crate) fn all_gaps(dir: &Path) -> Result<Vec<forehearth_model::GapRecord>, StorageError> {
     Control::look(dir.join("control.db"))?.gaps("")
+}
+
+/// All segment files of a state directory, oldest first.
+pub(crate) fn segment_files(dir: &Path) -> Result<Vec<PathBuf>, StorageError> {
+    let folder = dir.join("segments");
+    Ok(directory::segment_names(&folder)?.into_iter().map(|(_, name)| folder.join(name)).collect())
+}
+
+/// One segment file, to be looked through beside the daemon that owns it.
+#[derive(Debug)]
+pub(crate) struct Reader(SegmentFile);
+
+impl Reader {
+    pub(crate) fn open(path: &Path) -> Result<Self, StorageError> {
+        SegmentFile::look(path).map(Self)
+    }
+
+    /// The number of its last batch, whole or not; the highest there can be
+    /// when not even that can be read. `None` when it is empty.
+    pub(crate) fn last(&self) -> Option<u64> {
+        self.0.last().unwrap_or(Some(i64::MAX.cast_unsigned()))
+    }
+
+    pub(crate) fn read(&self, from: u64, to: u64, bytes: usize) -> Result<Piece, StorageError> {
+        self.0.read(from, to, bytes)
+    }
+
+    pub(crate) fn catalogue(&self, hash: CatalogueHash) -> Result<Option<Bytes>, StorageError> {
+        self.0.catalogue(hash)
+    }
 }

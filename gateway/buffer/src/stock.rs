@@ -8,8 +8,10 @@ use forehearth_model::{BatchId, DestinationLedger, Epoch, GapCause, GapRecord, L
 use crate::claim::{Claim, Parcel, Taken, Want};
 use crate::cursor::{Cursor, LANES, slot};
 use crate::gaps::Gaps;
+use crate::keeper::replay::Behind;
 use crate::ram::{Ram, Row, Sealed};
 use crate::shelf::{Owed, Segment, Shelf, Shelved};
+use crate::storage::{Hole, Piece};
 
 /// See the module's first line.
 #[derive(Debug)]
@@ -134,6 +136,62 @@ impl Stock {
         for (destination, owed) in owed.into_iter().enumerate().filter(|(_, owed)| owed.rows > 0) {
             self.give_up(destination, &loss, owed, cause, wall);
         }
+    }
+
+    /// The stretches of a segment behind a hole a destination is not finished with.
+    pub(crate) fn open_behind(
+        &self,
+        destination: usize,
+        load: &Load,
+        hole: Hole,
+    ) -> Vec<(u64, u64)> {
+        let Some(shelved) = self.shelf.get(load.seq) else { return Vec::new() };
+        let cursor = &self.claims[destination].cursor;
+        cursor.open(load.from.epoch, load.lane, hole.last + 1, shelved.segment.last)
+    }
+
+    /// A stretch of a segment of an earlier run cannot be read. How much was
+    /// in it: what is owed of the segment, less what was read before the hole
+    /// and waits, less what follows it.
+    pub(crate) fn lose_hole(
+        &mut self,
+        destination: usize,
+        load: &Load,
+        piece: &Piece,
+        hole: Hole,
+        behind: &Behind,
+        wall: Stamp,
+    ) {
+        let moved_on = self.claims[destination].connection != load.connection
+            || self.open_behind(destination, load, hole) != behind.stretches;
+        if moved_on {
+            return; // it is read again
+        }
+        let Some(shelved) = self.shelf.get_mut(load.seq) else { return };
+        let segment = shelved.segment.clone();
+        let (first, last) = (
+            BatchId::new(segment.epoch, hole.first),
+            BatchId::new(segment.epoch, hole.last.min(segment.last)),
+        );
+        let begin = BatchId::new(segment.epoch, segment.first);
+        let claim = &mut self.claims[destination];
+        claim.loaded(load.lane, piece.rows.clone(), first, self.epoch);
+        let before = claim.fetched(load.lane, begin, first);
+        let all = &mut shelved.owed[destination];
+        let owed = Owed {
+            rows: all.rows.saturating_sub(before.rows + behind.owed.rows),
+            readings: all.readings.saturating_sub(before.readings + behind.owed.readings),
+        };
+        all.rows -= owed.rows;
+        all.readings -= owed.readings;
+        let from = piece.rows.last().map_or(segment.from, |row| row.to);
+        let loss =
+            Loss { lane: load.lane, first, last, prev: hole.first - 1, from, to: segment.to };
+        if owed.rows > 0 {
+            self.give_up(destination, &loss, owed, GapCause::Damaged, wall);
+        }
+        let next = BatchId::new(last.epoch, last.number + 1);
+        self.claims[destination].loaded(load.lane, Vec::new(), next, self.epoch);
     }
 
     /// One destination will not get a range; its books and a gap record say so.

@@ -184,6 +184,26 @@ pub struct Room {
     pub free: u64,
 }
 
+/// What one read of a segment brought.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Piece {
+    /// Whole rows, in order.
+    pub rows: Vec<Row>,
+    /// Behind them nothing can be read for a while.
+    pub hole: Option<Hole>,
+    /// More follow.
+    pub more: bool,
+}
+
+/// Numbers of a segment of which no row can be read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Hole {
+    /// The first; whether the lane had it is not known.
+    pub first: u64,
+    /// The last.
+    pub last: u64,
+}
+
 /// What was done to the medium since the daemon started.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Wear {
@@ -221,14 +241,9 @@ pub trait Storage: Send {
     fn abandon(&mut self, seq: u64);
 
     /// Rows with numbers in `from..=to`, in order, at most `bytes` of payload
-    /// (but at least one row). The flag tells whether more follow.
-    fn read(
-        &mut self,
-        seq: u64,
-        from: u64,
-        to: u64,
-        bytes: usize,
-    ) -> Result<(Vec<Row>, bool), StorageError>;
+    /// (but at least one row), up to the first that is damaged. `to` is the
+    /// number of a row that was written.
+    fn read(&mut self, seq: u64, from: u64, to: u64, bytes: usize) -> Result<Piece, StorageError>;
 
     /// Batches and readings with numbers in `from..=to`.
     fn sum(&mut self, seq: u64, from: u64, to: u64) -> Result<(u64, u64), StorageError>;

@@ -192,6 +192,58 @@ fn a_small_budget_sheds_the_oldest_live_batches_keeps_alarms_and_declares_it() {
     assert!(buffer.quiet());
 }
 
+/// Flips bits of a file in place.
+fn damage(path: &std::path::Path, at: usize, len: usize) {
+    let mut bytes = std::fs::read(path).unwrap();
+    bytes[at..at + len].iter_mut().for_each(|byte| *byte ^= 0x5a);
+    std::fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn bit_rot_costs_the_batches_it_hit_and_no_others_and_each_is_counted() {
+    let mut lost = 0;
+    for seed in 0..24 {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let rig = Rig { max_size: 4 << 20, ..Rig::new(&["plant"]) };
+        let buffer = rig.open();
+        let mut feed = Feed::new(&buffer);
+        for _ in 0..200 {
+            feed.noise(&buffer, rng.u32(1..20), rng.usize(100..1500));
+        }
+        buffer.close();
+        let file = rig.segments()[0].clone();
+        let size = usize::try_from(std::fs::metadata(&file).unwrap().len()).unwrap();
+        // Not the first pages, which say what the file is, nor the last row.
+        let at = rng.usize(16_384..size - 16_384);
+        damage(&file, at, rng.usize(1..4096));
+
+        let buffer = rig.open();
+        let mut outbox = buffer.outbox(0);
+        let (mut parcels, mut declared) = (Vec::new(), 0);
+        eventually("everything is fetched or declared", || {
+            while let Some(parcel) = outbox.try_next(Want::Backlog) {
+                outbox.settle(parcel.id, 0);
+                parcels.push(parcel);
+            }
+            while let Some(gap) = outbox.next_gap() {
+                assert_eq!(gap.cause, GapCause::Damaged, "seed {seed}");
+                declared += gap.readings;
+                outbox.settle_gap(gap.id);
+            }
+            buffer.quiet() && declared == buffer.ledger()[0].shed
+        });
+        let fetched: u64 = parcels.iter().map(|parcel| u64::from(parcel.readings)).sum();
+        assert_eq!(fetched + declared, feed.batched, "seed {seed}");
+        assert!(parcels.len() >= 150, "seed {seed}: {} left", parcels.len());
+        lost += declared;
+        assert!(parcels.iter().all(|parcel| parcel.bytes == feed.bytes[&parcel.id]));
+        assert!(numbers(&parcels, Lane::Live).is_sorted());
+        assert_eq!(buffer.ledger()[0].imbalance(0), 0);
+        buffer.close();
+    }
+    assert!(lost > 0, "some of it hit batches");
+}
+
 #[test]
 fn a_damaged_segment_is_set_aside_and_declared_and_the_others_are_delivered() {
     let rig = Rig { max_size: 4 << 20, ..Rig::new(&["plant"]) };
@@ -204,10 +256,7 @@ fn a_damaged_segment_is_set_aside_and_declared_and_the_others_are_delivered() {
         buffer.close();
     }
     let victim = rig.segments()[1].clone();
-    let mut bytes = std::fs::read(&victim).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle..middle + 64].iter_mut().for_each(|byte| *byte ^= 0x5a);
-    std::fs::write(&victim, bytes).unwrap();
+    damage(&victim, 0, 64);
 
     let buffer = rig.open();
     let mut outbox = buffer.outbox(0);

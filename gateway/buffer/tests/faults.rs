@@ -341,3 +341,46 @@ fn a_batch_that_waited_across_a_change_of_the_map_comes_with_its_old_catalogue()
     assert_eq!(&old[..], b"the catalogue");
     assert_eq!(outbox.catalogue(CatalogueHash(0xdead)), None);
 }
+
+#[test]
+fn a_walk_tells_what_is_whole_and_a_file_alone_is_enough() {
+    use forehearth_buffer::inspect::{Seen, walk, walk_file};
+    let rig = Rig::new(&["plant"]);
+    let buffer = rig.open();
+    let mut feed = Feed::new(&buffer);
+    for _ in 0..100 {
+        feed.noise(&buffer, 10, 900);
+    }
+    eventually("a commit", || buffer.stats().batches_written == 100);
+    let mut seen = Vec::new();
+    let walked = walk(&rig.dir(), |what| {
+        match what {
+            Seen::Catalogue(bytes) => assert_eq!(&bytes[..], b"the catalogue"),
+            Seen::Batch(row) => seen.push((row.id, row.bytes.clone())),
+        }
+        true
+    });
+    let walked = walked.unwrap();
+    assert!(walked.len() == 1 && walked[0].is_whole(), "{walked:?}");
+    assert_eq!((walked[0].batches, walked[0].readings), (100, 1000));
+    assert_eq!(seen, feed.bytes.clone().into_iter().collect::<Vec<_>>(), "of a living one too");
+    buffer.close();
+
+    let away = rig.temp.path().join("away.db");
+    std::fs::copy(&rig.segments()[0], &away).unwrap();
+    let mut bytes = std::fs::read(&away).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 4000].fill(0x5a);
+    std::fs::write(&away, bytes).unwrap();
+    let mut whole = 0;
+    let walked = walk_file(&away, |what| {
+        if let Seen::Batch(row) = what {
+            assert_eq!(row.bytes, feed.bytes[&row.id]);
+            whole += 1;
+        }
+        true
+    });
+    assert!(!walked.is_whole() && whole >= 90, "{walked:?}");
+    let lost: u64 = walked.damaged.iter().map(|(first, last)| last - first + 1).sum();
+    assert_eq!(whole + lost, 100);
+}

@@ -65,6 +65,7 @@ impl Keeper {
             looked_at: now,
             flush: FIRST_FLUSH,
             done: false,
+            suspect: None,
         };
         // The epoch is on disk before its first batch.
         let opened = found.and_then(|found| keeper.adopt(&found)).and_then(|()| keeper.save(false));

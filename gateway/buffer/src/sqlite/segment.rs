@@ -9,6 +9,8 @@
 //! that any stretch is summed by looking at its two ends. `crc` (CRC-32C) is
 //! over everything else in the row and the file's epoch and lane.
 
+mod read;
+
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
@@ -154,26 +156,14 @@ impl SegmentFile {
 
     /// Looks into a file of an earlier run: folds in what its log holds and
     /// reads its two ends. `None`: nothing was ever written to it.
-    pub(super) fn recover(
-        path: &Path,
-        seq: u64,
-        verify: bool,
-    ) -> Result<Option<Segment>, StorageError> {
+    /// What lies between is looked at when it is read: each row has a checksum.
+    pub(super) fn recover(path: &Path, seq: u64) -> Result<Option<Segment>, StorageError> {
         let file = Self::open(path)?;
-        let fail = |error: rusqlite::Error| failure::of(path, &error);
         if file.seq != seq {
             return Err(damaged(path, "its name is another segment's"));
         }
         if fs::metadata(path.with_extension("db-wal")).is_ok_and(|log| log.len() > 0) {
             checkpoint(path, &file.connection, Checkpoint::Truncate)?;
-        }
-        if verify {
-            let check = |row: &SqlRow<'_>| row.get::<_, String>(0);
-            let said =
-                file.connection.query_row("PRAGMA quick_check(1)", [], check).map_err(fail)?;
-            if said != "ok" {
-                return Err(damaged(path, &said));
-            }
         }
         file.survey()
     }
@@ -317,51 +307,6 @@ impl SegmentFile {
     pub(super) fn abandon(self) {
         // The log is not folded in: what of it reached the disk is not known.
         drop(self.connection);
-    }
-
-    /// Rows with numbers in `from..=to`; whether more follow.
-    pub(super) fn read(
-        &self,
-        from: u64,
-        to: u64,
-        bytes: usize,
-    ) -> Result<(Vec<Row>, bool), StorageError> {
-        let fail = |error: rusqlite::Error| failure::of(&self.path, &error);
-        let sql =
-            format!("SELECT {COLUMNS} FROM batch WHERE number BETWEEN ?1 AND ?2 ORDER BY number");
-        let mut select = self.connection.prepare_cached(&sql).map_err(fail)?;
-        let to = i64::try_from(to).unwrap_or(i64::MAX);
-        let mut found = select.query(params![from.cast_signed(), to]).map_err(fail)?;
-        let (mut rows, mut taken) = (Vec::new(), 0);
-        while let Some(row) = found.next().map_err(fail)? {
-            let stored = Stored::read(row, self.epoch, self.lane).map_err(fail)?;
-            let row = stored.checked(&self.path)?.row;
-            taken += row.bytes.len();
-            rows.push(row);
-            if taken >= bytes {
-                return Ok((rows, true));
-            }
-        }
-        Ok((rows, false))
-    }
-
-    /// Batches and readings with numbers in `from..=to`.
-    pub(super) fn sum(&self, from: u64, to: u64) -> Result<(u64, u64), StorageError> {
-        let upto = |number: u64| -> Result<(u64, u64), StorageError> {
-            Ok(self.end("DESC", number)?.map_or((0, 0), |stored| (stored.nth, stored.upto)))
-        };
-        let (before, end) = (upto(from.saturating_sub(1))?, upto(to)?);
-        Ok((end.0 - before.0.min(end.0), end.1 - before.1.min(end.1)))
-    }
-
-    /// A catalogue from the head.
-    pub(super) fn catalogue(&self, hash: CatalogueHash) -> Result<Option<Bytes>, StorageError> {
-        let sql = "SELECT bytes FROM catalogue WHERE hash = ?1";
-        self.connection
-            .query_row(sql, [hash.0.cast_signed()], |row| row.get::<_, Vec<u8>>(0))
-            .optional()
-            .map(|bytes| bytes.map(Bytes::from))
-            .map_err(|error| failure::of(&self.path, &error))
     }
 }
 

@@ -20,8 +20,8 @@ use forehearth_model::{CatalogueHash, Epoch, GapRecord, Lane};
 use crate::ram::Row;
 use crate::shelf::Segment;
 use crate::storage::{
-    Bookmark, Found, LostSegment, Room, RunMark, Save, SegmentHead, Storage, StorageCode,
-    StorageError, Wear,
+    Bookmark, Found, Hole, LostSegment, Piece, Room, RunMark, Save, SegmentHead, Storage,
+    StorageCode, StorageError, Wear,
 };
 
 /// A file's own pages.
@@ -39,6 +39,8 @@ pub(super) struct Medium {
     pub(super) epochs: BTreeSet<Epoch>,
     /// Damage is found when a segment is read.
     damaged: BTreeSet<u64>,
+    /// And so are single rows, by segment and number.
+    bad_rows: BTreeSet<(u64, u64)>,
     /// Every operation that writes fails like this.
     pub(super) fault: Option<StorageCode>,
     /// Bytes the volume holds beside the control database, which keeps its room.
@@ -72,6 +74,15 @@ impl Medium {
             return;
         }
         let seq = seqs[self.chance.usize(..seqs.len())];
+        let rows = &self.segments[&seq].1;
+        if rows.len() > 2 && self.chance.bool() {
+            // Not at the ends: a file that does not tell them is set aside whole.
+            let from = self.chance.usize(1..rows.len() - 1);
+            let to = self.chance.usize(from..rows.len() - 1);
+            let numbers = rows[from..=to].iter().map(|row| (seq, row.id.number));
+            self.bad_rows.extend(numbers);
+            return;
+        }
         if self.chance.bool() {
             self.damaged.insert(seq);
         } else {
@@ -247,26 +258,35 @@ impl Storage for Disk {
 
     fn abandon(&mut self, _seq: u64) {}
 
-    fn read(
-        &mut self,
-        seq: u64,
-        from: u64,
-        to: u64,
-        _bytes: usize,
-    ) -> Result<(Vec<Row>, bool), StorageError> {
+    fn read(&mut self, seq: u64, from: u64, to: u64, _bytes: usize) -> Result<Piece, StorageError> {
         let medium = self.readable(seq)?;
         let (_, rows) = &medium.segments[&seq];
-        let mut rows: Vec<Row> =
-            rows.iter().filter(|row| (from..=to).contains(&row.id.number)).cloned().collect();
-        let more = rows.len() > 3;
-        rows.truncate(3);
-        Ok((rows, more))
+        let bad = |row: &&Row| medium.bad_rows.contains(&(seq, row.id.number));
+        let all: Vec<&Row> =
+            rows.iter().filter(|row| (from..=to).contains(&row.id.number)).collect();
+        let whole = all.iter().take_while(|row| !bad(row)).count();
+        let mut piece = Piece { more: all.len() > 3, ..Piece::default() };
+        piece.rows = all[..whole.min(3)].iter().map(|&row| row.clone()).collect();
+        if whole < 3 && whole < all.len() {
+            let first = piece.rows.last().map_or(from, |row| row.id.number + 1);
+            let next = all[whole..].iter().find(|row| !bad(row));
+            piece.hole = Some(Hole { first, last: next.map_or(to, |next| next.prev) });
+            piece.more = next.is_some();
+        }
+        Ok(piece)
     }
 
     fn sum(&mut self, seq: u64, from: u64, to: u64) -> Result<(u64, u64), StorageError> {
         let medium = self.readable(seq)?;
         let (_, rows) = &medium.segments[&seq];
-        let rows = rows.iter().filter(|row| (from..=to).contains(&row.id.number));
+        let mut rows = rows.iter().filter(|row| (from..=to).contains(&row.id.number));
+        let bad = |row: Option<&Row>| {
+            row.is_some_and(|row| medium.bad_rows.contains(&(seq, row.id.number)))
+        };
+        if bad(rows.clone().next()) || bad(rows.clone().next_back()) {
+            return Err(StorageError::new(StorageCode::Damaged, "chance"));
+        }
+        let rows = rows.by_ref();
         Ok(rows.fold((0, 0), |(n, sum), row| (n + 1, sum + u64::from(row.readings))))
     }
 
