@@ -25,6 +25,7 @@ mod expr;
 mod files;
 mod filter;
 mod finding;
+mod foreign;
 mod gateway;
 #[cfg(test)]
 mod ignored;
@@ -45,6 +46,7 @@ mod quantity;
 mod reader;
 mod reference;
 mod render;
+mod rows;
 mod scaling;
 mod schema;
 mod sheet;
@@ -64,6 +66,7 @@ mod window;
 
 pub use diff::{LoadChange, PlanDiff, Renamed, TopicChange, diff};
 pub use finding::{Findings, Lang, Severity};
+pub use foreign::{Around, import_kepware, import_neuron, import_telegraf};
 pub use json::to_json;
 pub use keys::MapFile;
 pub use load::{Loaded, load};
@@ -74,6 +77,9 @@ pub use plan::{
 };
 pub use reference::{findings_reference, map_reference};
 pub use render::render;
+pub use rows::{
+    Row, SheetError, decode_sheet, export_csv, import_csv, rows, to_map,
+};
 pub use schema::schema;
 pub use show::show;
 pub use texts::{codes, explain};

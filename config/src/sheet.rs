@@ -97,7 +97,7 @@ pub(crate) fn parse(
 }
 
 /// What separates the columns: whatever of `;`, tab and `,` the first line has most of.
-fn separator(text: &str) -> u8 {
+pub(crate) fn separator(text: &str) -> u8 {
     let first = text.lines().find(|line| !line.starts_with('#')).unwrap_or("");
     let count = |byte: u8| first.bytes().filter(|b| *b == byte).count();
     *b",;\t".iter().rev().max_by_key(|byte| count(**byte)).unwrap_or(&b',')

@@ -34,6 +34,10 @@ pub enum Command {
     Explain(ExplainArgs),
     /// What changing from one configuration to another would touch.
     Plan(PlanArgs),
+    /// Make a profile and devices from a sheet of another system.
+    Import(ImportArgs),
+    /// Write the tags of a configuration as a sheet.
+    Export(ExportArgs),
     /// Print a JSON Schema of the map for editors.
     Schema(SchemaArgs),
     /// Watch a simulated plant survive cut networks, dead PLCs and kill -9.
@@ -107,6 +111,54 @@ pub struct PlanArgs {
     pub lang: Option<Lang>,
 }
 
+/// `forehearth import`
+#[derive(Args, Debug)]
+pub struct ImportArgs {
+    /// Where the sheet comes from.
+    #[arg(value_name = "KIND")]
+    pub kind: SheetKind,
+    /// The sheet.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Write the files into this directory; they are printed when absent.
+    /// Nothing is overwritten.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Name of the device, where the sheet has none.
+    #[arg(long, value_name = "NAME", default_value = "imported")]
+    pub device: String,
+    /// How the device is reached, where the sheet doesn't say.
+    #[arg(long, value_name = "URL", default_value = "tcp://127.0.0.1:502")]
+    pub url: String,
+    /// Modbus unit id, where the sheet doesn't say.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub unit: u8,
+}
+
+/// A kind of sheet.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SheetKind {
+    /// As `export --csv` writes it.
+    Csv,
+    /// Tags of a device as KEPServerEX exports them.
+    Kepware,
+    /// Tags of a node as Neuron exports them, saved as CSV.
+    Neuron,
+    /// A configuration of Telegraf with [[inputs.modbus]].
+    Telegraf,
+}
+
+/// `forehearth export`
+#[derive(Args, Debug)]
+pub struct ExportArgs {
+    /// Directory with gateway.toml, profiles/ and devices/.
+    #[arg(value_name = "DIR", default_value = "/etc/forehearth")]
+    pub dir: PathBuf,
+    /// As CSV, one row for each tag.
+    #[arg(long, required = true)]
+    pub csv: bool,
+}
+
 /// `forehearth schema`
 #[derive(Args, Debug)]
 pub struct SchemaArgs {
@@ -165,6 +217,39 @@ pub enum BufferCommand {
     Stat(BufferArgs),
     /// Every declared loss: range, readings, time and cause.
     Gaps(BufferArgs),
+    /// The batches that are stored, oldest first.
+    Peek(ReadArgs),
+    /// The readings that are stored, as rows.
+    Export(ReadArgs),
+    /// Read everything through; exit status 1 when a batch is damaged.
+    Verify(BufferArgs),
+    /// The readings of one segment file, whole or damaged, wherever it lies.
+    Salvage(SalvageArgs),
+}
+
+/// Arguments of the verbs that print what is stored.
+#[derive(Args, Debug)]
+pub struct ReadArgs {
+    /// The gateway's state directory.
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/forehearth")]
+    pub state: PathBuf,
+    /// One JSON object per row.
+    #[arg(long)]
+    pub json: bool,
+    /// Stop after this many rows.
+    #[arg(long, value_name = "N")]
+    pub count: Option<u64>,
+}
+
+/// `forehearth buffer salvage`
+#[derive(Args, Debug)]
+pub struct SalvageArgs {
+    /// The file, for example from the quarantine.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// One JSON object per row.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of the buffer verbs.

@@ -5,6 +5,8 @@ mod check;
 mod decode;
 mod demo;
 mod explain;
+mod export;
+mod import;
 mod plan;
 mod run;
 mod schema;
@@ -27,6 +29,8 @@ pub fn dispatch(cli: Cli) -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Plan(args) => plan::run(&args),
+        Command::Import(args) => import::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Decode(args) => decode::run(&args),
