@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::bus_scan::BusScan;
 use crate::conversation::{Conversation, micros};
+use crate::report::{Report, ReportReader, ReportWriter, UnitReport};
 use crate::tcp::wall_clock;
 use crate::trouble::Trouble;
 use crate::unit::Unit;
@@ -36,6 +37,7 @@ pub struct ModbusBus {
     pub(crate) isolation: Isolation,
     pub(crate) counters: LinkCounters,
     pub(crate) learned: Learned,
+    report: ReportWriter,
     /// Origin of time, also over reconnects: the isolation goes on.
     origin: Instant,
     /// `None` while not open, and while a scan has it.
@@ -107,6 +109,7 @@ impl ModbusBus {
             units,
             isolation,
             counters: LinkCounters::default(),
+            report: ReportWriter::new(learned.clone()),
             learned,
             origin: Instant::now(),
             conversation: None,
@@ -130,6 +133,21 @@ impl ModbusBus {
             }
         }
         learned
+    }
+
+    /// Where the report of this line can be read once the driver is at work.
+    #[must_use]
+    pub fn report(&self) -> ReportReader {
+        self.report.reader()
+    }
+
+    fn report_now(&self) -> Report {
+        let units = self.units.iter().map(|unit| UnitReport {
+            unit: unit.id.get(),
+            is_asleep: self.isolation.is_asleep(unit.id),
+            meter: unit.meter.clone(),
+        });
+        Report { learned: self.learned(), units: units.collect() }
     }
 
     /// What happened with each unit, in ascending order.
@@ -173,7 +191,12 @@ impl ModbusBus {
             self.fail(id, Quality::BadNoCommunication, out);
             return Err(self.lost("not open".to_string()));
         };
-        match BusScan::new(self, id, &mut conversation, out).run().await {
+        let result = BusScan::new(self, id, &mut conversation, out).run().await;
+        if self.report.is_due() {
+            let report = self.report_now();
+            self.report.write(report);
+        }
+        match result {
             Ok(()) => {
                 self.conversation = Some(conversation);
                 self.plan_anew(id);

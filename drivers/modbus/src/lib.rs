@@ -17,6 +17,7 @@ mod conversation;
 mod lessons;
 pub mod probe;
 mod quality;
+mod report;
 mod serial;
 mod session;
 mod settings;
@@ -27,6 +28,7 @@ mod unit;
 mod wire;
 
 pub use bus::ModbusBus;
+pub use report::{Report, ReportReader, UnitReport};
 pub use serial::{Format, FormatError, Rs485, SerialSettings};
 pub use settings::{BusSettings, Carrier, Confirm, GroupSettings, SetupError, TcpSettings};
 pub use tcp::ModbusTcp;

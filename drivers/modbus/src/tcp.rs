@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use crate::lessons::Lessons;
 use crate::quality;
+use crate::report::{Report, ReportReader, ReportWriter};
 use crate::session::{Books, Group, Pace, Session};
 use crate::silence::Silence;
 use crate::trouble::Trouble;
@@ -24,6 +25,7 @@ pub struct ModbusTcp {
     books: Books,
     /// `None` while not connected, and while a scan has it.
     session: Option<Session>,
+    report: ReportWriter,
 }
 
 impl ModbusTcp {
@@ -62,7 +64,8 @@ impl ModbusTcp {
             pause_between: settings.pause_between,
             clock: wall_clock,
         };
-        Ok(Self { settings, pace, groups, books, session: None })
+        let report = ReportWriter::new(books.learned.clone());
+        Ok(Self { settings, pace, groups, books, session: None, report })
     }
 
     /// Stamps readings with `clock` instead of the system's wall clock.
@@ -76,6 +79,12 @@ impl ModbusTcp {
     #[must_use]
     pub fn learned(&self) -> Learned {
         self.books.learned.clone()
+    }
+
+    /// Where the report of this link can be read once the driver is at work.
+    #[must_use]
+    pub fn report(&self) -> ReportReader {
+        self.report.reader()
     }
 
     /// How many requests one scan of `group` takes.
@@ -124,6 +133,7 @@ impl ModbusTcp {
         if !self.books.lessons.is_empty() {
             let unit = self.groups[id.index()].unit;
             self.books.lessons.teach(self.books.learned.unit_mut(unit));
+            self.report.write(Report { learned: self.learned(), units: Vec::new() });
         }
         match result {
             Ok(()) => {

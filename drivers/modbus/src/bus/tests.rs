@@ -281,6 +281,11 @@ async fn a_dead_unit_leaves_the_others_95_percent_and_is_back_within_five_second
     println!("others keep {share:.3} of {possible} scans a minute");
     assert!(share >= 0.95, "{share:.3}");
     assert_eq!(plant.bus.asleep().map(u8::from).collect::<Vec<_>>(), [9]);
+    let report = plant.bus.report().read();
+    let asleep: Vec<u8> =
+        report.units.iter().filter(|unit| unit.is_asleep).map(|unit| unit.unit).collect();
+    assert_eq!((asleep, report.units.len()), (vec![9], 32));
+    assert!(report.units[8].meter.timeouts > 10 && report.units[0].meter.timeouts == 0);
     plant.world.lock().unwrap().dead.clear();
     let (_, ninth) = run(&mut plant, Duration::from_secs(5)).await;
     assert!(ninth, "back within 5 s");
@@ -337,6 +342,7 @@ async fn a_slow_unit_is_asked_across_larger_gaps_once_it_is_known() {
     }
     assert_eq!(plant.bus.requests(GroupId(0)), 1);
     let next = Plant::new(World::new(6), &[5], &registers, plant.bus.learned());
+    assert_eq!(next.bus.report().read().learned, plant.bus.learned(), "before its first scan");
     assert_eq!(next.bus.requests(GroupId(0)), 1, "and the next run knows it");
 }
 
