@@ -11,17 +11,8 @@ use super::{FINDINGS, say, say_error};
 pub fn run(args: &CheckArgs) -> ExitCode {
     let lang = Lang::or_environment(args.lang).into();
     let loaded = forehearth_config::load(&args.dir);
-    if let Some(device) = &args.show {
-        return match forehearth_config::show(&loaded, device) {
-            Some(text) => {
-                say(text.trim_end());
-                ExitCode::SUCCESS
-            }
-            None => {
-                say_error(&format!("no device is named `{device}` in {}", args.dir.display()));
-                ExitCode::from(FINDINGS)
-            }
-        };
+    if let (Some(device), true) = (&args.show, loaded.plan.is_some()) {
+        return show(args, &loaded, device);
     }
     if args.test && loaded.plan.is_some() {
         return run_tests(args, &loaded, lang);
@@ -50,6 +41,21 @@ pub fn run(args: &CheckArgs) -> ExitCode {
             ExitCode::SUCCESS
         }
         None => ExitCode::from(FINDINGS),
+    }
+}
+
+/// One device with everything merged. A map with mistakes has none; its
+/// findings are said instead.
+fn show(args: &CheckArgs, loaded: &forehearth_config::Loaded, device: &str) -> ExitCode {
+    match forehearth_config::show(loaded, device) {
+        Some(text) => {
+            say(text.trim_end());
+            ExitCode::SUCCESS
+        }
+        None => {
+            say_error(&format!("no device is named `{device}` in {}", args.dir.display()));
+            ExitCode::from(FINDINGS)
+        }
     }
 }
 
