@@ -7,6 +7,7 @@
 
 pub mod broker;
 pub mod console;
+pub mod from;
 pub mod load;
 pub mod plant;
 pub mod plc;

@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use forehearth_sim::console::{Console, OrderError, parse_time};
 use forehearth_sim::plant::{self, Plant, Size};
 use forehearth_sim::proxy::Proxy;
-use forehearth_sim::{broker, load};
+use forehearth_sim::{broker, from, load};
 use serde::Serialize;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -19,9 +19,26 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 /// A plant, a broker and a network to try the gateway with. All on loopback.
 #[derive(Parser)]
 #[command(name = "forehearth-sim", version)]
+#[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
 struct Cli {
     #[command(subcommand)]
-    part: Part,
+    part: Option<Part>,
+    #[command(flatten)]
+    map: MapArgs,
+}
+
+/// The Modbus side of one's own map, on loopback.
+#[derive(Args)]
+struct MapArgs {
+    /// Serve the Modbus side of the map in this directory.
+    #[arg(long, value_name = "DIR")]
+    from: Option<PathBuf>,
+    /// First of the ports to listen on; free ones when absent.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    port_base: u16,
+    /// Write the map's sheet with the ports served here, for `forehearth import csv`.
+    #[arg(long, value_name = "FILE")]
+    sheet_out: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
@@ -111,14 +128,16 @@ struct Ready {
 #[tokio::main]
 async fn main() -> ExitCode {
     log_to_stderr();
-    let outcome = match Cli::parse().part {
-        Part::Plant(arguments) => run_plant(arguments).await,
-        Part::Load(arguments) => run_load(arguments).await,
-        Part::Broker(arguments) => match broker::start(arguments.port).await {
+    let Cli { part, map } = Cli::parse();
+    let outcome = match part {
+        None => run_map(map).await,
+        Some(Part::Plant(arguments)) => run_plant(arguments).await,
+        Some(Part::Load(arguments)) => run_load(arguments).await,
+        Some(Part::Broker(arguments)) => match broker::start(arguments.port).await {
             Ok(proxy) => run_proxy("broker", &proxy).await,
             Err(error) => Err(error),
         },
-        Part::Proxy(arguments) => match Proxy::start(arguments.port, arguments.to).await {
+        Some(Part::Proxy(arguments)) => match Proxy::start(arguments.port, arguments.to).await {
             Ok(proxy) => run_proxy("proxy", &proxy).await,
             Err(error) => Err(error),
         },
@@ -152,6 +171,20 @@ async fn run_plant(arguments: PlantArgs) -> io::Result<()> {
     let mut console = Console::open(&ready)?;
     while let Some(words) = console.next().await {
         console.reply(plant.order(&words).await)?;
+    }
+    Ok(())
+}
+
+async fn run_map(arguments: MapArgs) -> io::Result<()> {
+    let MapArgs { from: dir, port_base, sheet_out } = arguments;
+    let dir = dir.ok_or_else(|| io::Error::other("name the directory of a map: --from DIR"))?;
+    // The gateway's program stands beside this one, in a build and in a package.
+    let program = std::env::current_exe()?.with_file_name("forehearth");
+    let options = from::Options { dir, program, port_base, sheet_out };
+    let (_plcs, ready) = from::start(&options).await?;
+    let mut console = Console::open(&ready)?;
+    while let Some(words) = console.next().await {
+        console.reply(Err(OrderError::Unknown(words.join(" "))))?;
     }
     Ok(())
 }

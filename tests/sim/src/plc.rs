@@ -108,15 +108,21 @@ struct Answers {
 
 impl Answers {
     fn answer(&self, asked: &SlaveRequest<'_>) -> Result<Response, ExceptionCode> {
+        let refused = |refusal| match refusal {
+            Refusal::Address => ExceptionCode::IllegalDataAddress,
+            Refusal::NoUnit => ExceptionCode::GatewayTargetDevice,
+        };
         let read = |table, address, count| {
             if !(1..=125).contains(&count) {
                 return Err(ExceptionCode::IllegalDataValue);
             }
-            self.registers.read(asked.slave, table, address, count).map_err(|refusal| match refusal
-            {
-                Refusal::Address => ExceptionCode::IllegalDataAddress,
-                Refusal::NoUnit => ExceptionCode::GatewayTargetDevice,
-            })
+            self.registers.read(asked.slave, table, address, count).map_err(refused)
+        };
+        let bits = |coils, address, count| {
+            if !(1..=2000).contains(&count) {
+                return Err(ExceptionCode::IllegalDataValue);
+            }
+            self.registers.bits(asked.slave, coils, address, count).map_err(refused)
         };
         match asked.request {
             Request::ReadHoldingRegisters(address, count) => {
@@ -124,6 +130,12 @@ impl Answers {
             }
             Request::ReadInputRegisters(address, count) => {
                 read(Table::Input, address, count).map(Response::ReadInputRegisters)
+            }
+            Request::ReadCoils(address, count) => {
+                bits(true, address, count).map(Response::ReadCoils)
+            }
+            Request::ReadDiscreteInputs(address, count) => {
+                bits(false, address, count).map(Response::ReadDiscreteInputs)
             }
             _ => Err(ExceptionCode::IllegalFunction),
         }

@@ -25,6 +25,16 @@ pub trait Registers: Send + Sync + 'static {
     /// # Errors
     /// When `unit` or a word of the range does not exist.
     fn read(&self, unit: u8, table: Table, address: u16, count: u16) -> Result<Vec<u16>, Refusal>;
+
+    /// The `count` coils or discrete inputs from `address` on; `count` is
+    /// 1..=2000. A PLC without bit tables refuses.
+    ///
+    /// # Errors
+    /// When `unit` or a bit of the range does not exist.
+    fn bits(&self, unit: u8, coils: bool, address: u16, count: u16) -> Result<Vec<bool>, Refusal> {
+        let _ = (unit, coils, address, count);
+        Err(Refusal::Address)
+    }
 }
 
 /// A REAL as two words, low word first (CDAB), as most pot controllers do.
