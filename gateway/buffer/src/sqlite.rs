@@ -280,6 +280,15 @@ impl Storage for SqliteStorage {
         Ok(())
     }
 
+    fn trim_quarantine(&mut self, most: u64) -> Result<(), StorageError> {
+        if self.quarantined > most {
+            let directory = self.directory()?;
+            directory.trim_quarantine(most)?;
+            self.quarantined = directory.quarantined_bytes();
+        }
+        Ok(())
+    }
+
     fn save(&mut self, save: &Save) -> Result<(), StorageError> {
         let frames = self.control()?.save(save)?;
         self.wear.bytes_written += frames * FRAME;

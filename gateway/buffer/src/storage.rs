@@ -257,6 +257,9 @@ pub trait Storage: Send {
     /// Moves a damaged segment aside, for salvage by hand.
     fn quarantine(&mut self, seq: u64) -> Result<(), StorageError>;
 
+    /// Removes the oldest of what was set aside until it takes no more than this.
+    fn trim_quarantine(&mut self, most: u64) -> Result<(), StorageError>;
+
     /// Saves cursors, marks and gap records.
     fn save(&mut self, save: &Save) -> Result<(), StorageError>;
 

@@ -384,3 +384,19 @@ fn a_walk_tells_what_is_whole_and_a_file_alone_is_enough() {
     let lost: u64 = walked.damaged.iter().map(|(first, last)| last - first + 1).sum();
     assert_eq!(whole + lost, 100);
 }
+
+#[test]
+fn what_was_set_aside_does_not_eat_the_budget() {
+    let rig = Rig { max_size: 4 << 20, ..Rig::new(&["plant"]) };
+    let quarantine = rig.dir().join("quarantine");
+    std::fs::create_dir_all(&quarantine).unwrap();
+    for name in ["1.db", "2.db", "3.db"] {
+        std::fs::write(quarantine.join(name), vec![1; 100 << 10]).unwrap();
+        // One after the other, also where times are coarse.
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let _buffer = rig.open();
+    eventually("the oldest went", || !quarantine.join("1.db").exists());
+    assert!(quarantine.join("3.db").exists(), "256 KiB of 4 MiB may stay");
+    assert!(quarantine.join("2.db").exists());
+}

@@ -16,6 +16,10 @@ const LEAST_MARGIN: Duration = Duration::from_millis(20);
 /// Disk a commit needs beyond its payload: pages begun, log frames, a new file's own pages.
 const OVERHEAD: u64 = 256 << 10;
 
+/// The part of the budget that files set aside as damaged may take.
+/// Chosen: room for a few segments; their losses are declared already.
+const QUARANTINE_PER_BUDGET: u64 = 16;
+
 /// A segment nobody waits for is removed when it was started this long ago.
 const IDLE: Duration = Duration::from_secs(30);
 
@@ -230,6 +234,7 @@ impl Keeper {
             }
         }
         self.release()?;
+        self.storage.trim_quarantine(self.shared.settings.max_size / QUARANTINE_PER_BUDGET)?;
         let room = self.storage.room()?;
         let mut state = self.shared.lock();
         state.stats.disk_bytes = state.stock.shelf.bytes() + room.other;

@@ -124,6 +124,28 @@ impl Directory {
         flush(&quarantine)
     }
 
+    /// Removes the oldest of what was set aside until `most` bytes are left.
+    pub(crate) fn trim_quarantine(&self, most: u64) -> Result<(), StorageError> {
+        let folder = self.path.join("quarantine");
+        let entries = fs::read_dir(&folder).map_err(|error| failure::of_io(&folder, &error))?;
+        let known = entries.flatten().filter_map(|entry| {
+            let meta = entry.metadata().ok()?;
+            Some((meta.modified().ok()?, entry.path(), meta.len()))
+        });
+        let mut files: Vec<_> = known.collect();
+        files.sort();
+        let mut bytes: u64 = files.iter().map(|(_, _, len)| len).sum();
+        for (_, path, len) in files {
+            if bytes <= most {
+                break;
+            }
+            tracing::warn!(code = "FH-BUF-QUARANTINE", file = %path.display(), "removed for room");
+            fs::remove_file(&path).map_err(|error| failure::of_io(&path, &error))?;
+            bytes -= len;
+        }
+        Ok(())
+    }
+
     /// Makes the names of new segments durable.
     pub(crate) fn flush_segments(&self) -> Result<(), StorageError> {
         flush(&self.segments())
