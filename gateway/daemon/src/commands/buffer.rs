@@ -1,5 +1,7 @@
 //! `forehearth buffer`: a look into a state directory, whether its gateway runs or not.
 
+mod stored;
+
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
@@ -16,6 +18,10 @@ pub fn run(command: &BufferCommand) -> ExitCode {
     match command {
         BufferCommand::Stat(args) => show(args, inspect::stat, |stat| stat_text(&stat)),
         BufferCommand::Gaps(args) => show(args, inspect::gaps, |gaps| gaps_text(&gaps)),
+        BufferCommand::Peek(args) => stored::peek(args),
+        BufferCommand::Export(args) => stored::export(args),
+        BufferCommand::Verify(args) => stored::verify(args),
+        BufferCommand::Salvage(args) => stored::salvage(args),
     }
 }
 

@@ -78,17 +78,17 @@ async fn listen(args: &DecodeArgs, host: &str, port: u16) -> ExitCode {
 }
 
 /// Writes rows as columns or as JSON lines.
-struct Printer {
-    json: bool,
+pub(super) struct Printer {
+    pub(super) json: bool,
     /// Rows still to print; `None` for all.
-    left: Option<u64>,
-    out: std::io::Stdout,
+    pub(super) left: Option<u64>,
+    pub(super) out: std::io::Stdout,
 }
 
 impl Printer {
     /// # Errors
     /// When the reader of the output is gone.
-    fn print(&mut self, lines: &[Line]) -> std::io::Result<()> {
+    pub(super) fn print(&mut self, lines: &[Line]) -> std::io::Result<()> {
         for line in lines {
             if self.left == Some(0) {
                 break;
