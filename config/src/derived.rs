@@ -6,16 +6,20 @@
 use forehearth_model::{DataType, DeviceId, Lane, Scaling, TagEntry, TagId, TagKind};
 
 use crate::load::Field;
-use crate::plan::{ConditionPlan, Deadband, Keep, Report, TagPlan, WindowPlan};
+use crate::plan::{ConditionPlan, Deadband, Keep, Report, TagPlan, TotalPlan, WindowPlan};
 use crate::tag::TagDraft;
 
 /// What an alarm is called, in English and Chinese.
 const ALARM: [&str; 2] = ["alarm", "报警"];
 
+/// What a total is called, in English and Chinese.
+const TOTAL: [&str; 2] = ["total since start", "启动以来累计"];
+
 /// The ends of the names of what is derived from a tag.
 pub(crate) fn endings(tag: &TagDraft) -> impl Iterator<Item = &'static str> {
     let window = tag.window.iter().flat_map(|window| &window.keep);
-    window.map(|keep| keep.word()).chain(tag.limits.map(|_| "alarm"))
+    let window = window.map(|keep| keep.word());
+    window.chain(tag.counter.map(|_| "total")).chain(tag.limits.map(|_| "alarm"))
 }
 
 /// Adds what is derived from the tags of a device, and the stages that tell it.
@@ -43,6 +47,10 @@ fn stages(field: &mut Field, device: DeviceId, tag: &TagDraft, source: TagId) ->
         let keep = keep.map(|keep| (*keep, add_kept(field, device, source, *keep))).collect();
         condition.window = Some(WindowPlan { every: window.every, period: tag.period, keep });
     }
+    if let Some(counter) = tag.counter {
+        let tag = add_total(field, device, source);
+        condition.total = Some(TotalPlan { rollover: counter.rollover, tag });
+    }
     if let Some(limits) = tag.limits {
         condition.limits = Some((limits, add_alarm(field, device, source)));
     }
@@ -62,6 +70,20 @@ fn add_kept(field: &mut Field, device: DeviceId, source: TagId, keep: Keep) -> T
         unit: unit.to_owned(),
         unit_code: unit_code.to_owned(),
         ..derived(of, device, keep.word(), words(keep))
+    };
+    push(field, source, entry)
+}
+
+/// A total is in raw counts and starts at 0, so an offset has no place in it.
+fn add_total(field: &mut Field, device: DeviceId, source: TagId) -> TagId {
+    let of = &field.tag_entries[source.index()];
+    let entry = TagEntry {
+        data_type: DataType::Ulint,
+        scaling: Scaling { offset: 0.0, clamp: None, ..of.scaling },
+        unit: of.unit.clone(),
+        unit_code: of.unit_code.clone(),
+        kind: TagKind::Counter,
+        ..derived(of, device, "total", TOTAL)
     };
     push(field, source, entry)
 }

@@ -16,6 +16,7 @@
 mod broker;
 mod builtin;
 mod collisions;
+mod counter;
 mod derived;
 mod device;
 mod dialect;
@@ -73,7 +74,7 @@ pub use load::{Loaded, load};
 pub use plan::{
     BrokerFormat, BrokerPlan, BufferPlan, ConditionPlan, Deadband, DevicePlan, FilterPlan,
     GatewayPlan, GroupPlan, Keep, LimitsPlan, LinkPlan, PasswordSource, Plan, Report, ServerPlan,
-    Spike, StatusPlan, TagPlan, TlsPlan, Transport, WindowPlan,
+    Spike, StatusPlan, TagPlan, TlsPlan, TotalPlan, Transport, WindowPlan,
 };
 pub use reference::{findings_reference, map_reference};
 pub use render::render;

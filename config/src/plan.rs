@@ -10,7 +10,7 @@ use std::time::Duration;
 use forehearth_modbus::{Access, Point};
 use forehearth_model::{Catalogue, DeviceId, Grade, LinkId, TagId};
 
-pub use condition::{ConditionPlan, FilterPlan, Keep, LimitsPlan, Spike, WindowPlan};
+pub use condition::{ConditionPlan, FilterPlan, Keep, LimitsPlan, Spike, TotalPlan, WindowPlan};
 
 /// Everything the daemon needs to run.
 #[derive(Clone, PartialEq, Debug)]

@@ -6,6 +6,7 @@ use forehearth_modbus::{Point, RegisterOrder, Table};
 use forehearth_model::{DataType, Grade, Lane, Scaling, TagKind};
 
 use crate::broker::GRADES;
+use crate::counter::{self, CounterDraft};
 use crate::expr::Scope;
 use crate::finding::{Finding, Log};
 use crate::keys::{
@@ -77,6 +78,7 @@ pub(crate) struct TagDraft {
     /// Error of the swinging door.
     pub(crate) swing: Option<f64>,
     pub(crate) window: Option<WindowDraft>,
+    pub(crate) counter: Option<CounterDraft>,
     pub(crate) limits: Option<LimitsPlan>,
 }
 
@@ -146,6 +148,7 @@ pub(crate) fn read(
     let filters = filter::read(&reader, data_type, scaling.as_ref(), period);
     let swing = swing::read(&reader, data_type, span, lane);
     let window = window::read(&reader, data_type, period);
+    let counter = counter::read(&reader, data_type, kind);
     let grade = reader.word("grade", &GRADES);
     let plant_tag = reader.text("tag").map(|text| text.value.into_owned());
     let label = standard::label(reader.bilingual("label"), standard);
@@ -198,6 +201,7 @@ pub(crate) fn read(
         filters,
         swing: swing.map(|swing| swing.error),
         window,
+        counter,
         limits: limits.map(|limits| limits.plan),
     })
 }

@@ -39,6 +39,10 @@ super::keys! {
             "Values outside are delivered as Uncertain." / "范围外的值以 Uncertain 质量上送。", "valid = [800.0, 1100.0]";
         "kind": Word(&["gauge", "counter"]), Default("\"gauge\""),
             "Whether the value only grows." / "值是否只增不减。", "kind = \"counter\"";
+        "total": Boolean, Default("false"),
+            "A tag NAME.total tells what a counter counted since the gateway started, across roll-overs and resets." / "由点位 名称.total 给出计数器自网关启动以来的累计，跨越翻转与复位。", "total = true";
+        "rollover": Integer(2, i64::MAX), Optional,
+            "What would follow the counter's largest value; default: the range of the type." / "计数器最大值之后的值；默认取类型的范围。", "rollover = 1000000";
         "enum": Kind::NumberedTexts, Optional,
             "Names of states." / "状态名称。", "enum = { 0 = \"stopped\", 1 = \"normal\" }";
         "limits": Table(&LIMITS), Optional,

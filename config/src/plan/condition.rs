@@ -13,6 +13,8 @@ pub struct ConditionPlan {
     pub swing: Option<f64>,
     /// `window`.
     pub window: Option<WindowPlan>,
+    /// `total = true`.
+    pub total: Option<TotalPlan>,
     /// `limits`, and the derived tag that tells beyond which of them the value
     /// is: −2 ll, −1 l, 0 none, 1 h, 2 hh.
     pub limits: Option<(LimitsPlan, TagId)>,
@@ -69,6 +71,15 @@ pub struct WindowPlan {
     pub period: Duration,
     /// What is kept, and the derived tag that tells it.
     pub keep: Vec<(Keep, TagId)>,
+}
+
+/// `total = true`, `rollover = 1000000`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TotalPlan {
+    /// What would follow the counter's largest value; `None` for 64 bits.
+    pub rollover: Option<u64>,
+    /// The derived tag that tells the total.
+    pub tag: TagId,
 }
 
 /// What a window keeps.

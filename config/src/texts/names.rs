@@ -44,10 +44,10 @@ super::table! {
             "历史库和数据库常忽略大小写（Sparkplug 3.0, 4.1 不建议使用这样的名称）。"
     }
     DERIVED_NAME = 1607 Error {
-        title: "`{name}` is also what the window or the limits of `{other}` are told as" / "`{name}` 与 `{other}` 的窗口或限值所生成的点位同名",
+        title: "`{name}` is also the name of what is derived from `{other}`" / "`{name}` 与由 `{other}` 派生的点位同名",
         label: "" / "",
         help: "rename it" / "请改名",
-        explain: "Windows and limits tell tags of their own, named after their source: roll_force.max, bath_temp.alarm." /
-            "窗口和限值会生成自己的点位，以来源命名：roll_force.max、bath_temp.alarm。"
+        explain: "Windows, totals and limits tell tags of their own, named after their source: roll_force.max, energy.total, bath_temp.alarm." /
+            "窗口、累计和限值会生成自己的点位，以来源命名：roll_force.max、energy.total、bath_temp.alarm。"
     }
 }

@@ -225,6 +225,13 @@ super::table! {
         explain: "NAMUR NE 43 tells a broken sensor by its current: at or below 3.6 mA, at or above 21 mA. raw says which counts stand for 4 and 20 mA." /
             "NAMUR NE 43 按电流判断传感器故障：不高于 3.6 mA 或不低于 21 mA。raw 给出 4 mA 和 20 mA 对应的计数值。"
     }
+    COUNTER_NEEDS = 1233 Error {
+        title: "`{key}` needs {other}" / "`{key}` 需要 {other}",
+        label: "" / "",
+        help: "total counts on across roll-overs and resets: kind = \"counter\", total = true, rollover = 1000000" / "total 跨越翻转与复位继续累计：kind = \"counter\", total = true, rollover = 1000000",
+        explain: "Only a counter has a total. rollover says what would follow its largest value, when that is not the range of its type: 1000000 for a meter with six digits." /
+            "只有计数器才有累计。rollover 给出最大值之后的值，用于与类型范围不同的情况：六位电表为 1000000。"
+    }
     UNKNOWN_STANDARD = 1240 Error {
         title: "the data dictionary has no point `{name}`" / "数据字典中没有点 `{name}`",
         label: "" / "",

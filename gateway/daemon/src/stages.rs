@@ -3,7 +3,7 @@
 use forehearth_config::{ConditionPlan, Deadband, FilterPlan, Keep, LimitsPlan, Plan, Spike};
 use forehearth_model::TagId;
 use forehearth_pipeline::{
-    self as pipeline, AlarmLimits, Filter, Report, Rule, Stages, WindowStage,
+    self as pipeline, AlarmLimits, CounterStage, Filter, Report, Rule, Stages, WindowStage,
 };
 
 /// The pipeline's rules, in the order of tag ids.
@@ -33,7 +33,7 @@ pub fn stages(plan: &Plan) -> impl Iterator<Item = (TagId, Stages)> + '_ {
 }
 
 fn of(condition: &ConditionPlan) -> Stages {
-    let ConditionPlan { filters, swing, window, limits } = condition;
+    let ConditionPlan { filters, swing, window, total, limits } = condition;
     Stages {
         filters: filters.iter().map(|filter| of_filter(*filter)).collect(),
         swing: *swing,
@@ -42,6 +42,7 @@ fn of(condition: &ConditionPlan) -> Stages {
             period: window.period,
             keep: window.keep.iter().map(|(keep, tag)| (of_keep(*keep), *tag)).collect(),
         }),
+        counter: total.map(|total| CounterStage { rollover: total.rollover, total: total.tag }),
         alarm: limits.map(|(limits, tag)| (of_limits(limits), tag)),
     }
 }

@@ -236,6 +236,33 @@ fn limits_tell_an_alarm_in_the_alarm_lane_with_hysteresis_and_delays() {
 }
 
 #[test]
+fn a_counter_is_totalled_across_roll_overs_resets_and_outages() {
+    let plan = plan(
+        r#"feed = { at = "hr:0", type = "UINT", scale = 0.5, offset = 10.0, unit = "kg", kind = "counter", total = true, rollover = 10000 }"#,
+    );
+    let total = &plan.catalogue.tags[1];
+    assert_eq!((total.name.as_str(), total.data_type), ("feed.total", DataType::Ulint));
+    let count = |count| (Quality::Good, Value::UInt(count));
+    let bad = (Quality::BadNoCommunication, Value::Null);
+    let told =
+        run(&plan, &[count(9990), count(9998), bad, count(2), count(2400), count(4), count(5)]);
+    let exact = |kg| (Quality::Good, Value::F64(kg));
+    let told: Vec<_> = of(&told, "feed.total").into_iter().map(|told| (told.1, told.2)).collect();
+    assert_eq!(
+        told,
+        [
+            exact(0.0),
+            exact(4.0),
+            (Quality::BadNoCommunication, Value::Null),
+            exact(6.0),
+            exact(1205.0),
+            (Quality::UncertainLastUsable, Value::F64(1207.0)),
+            exact(1207.5),
+        ]
+    );
+}
+
+#[test]
 fn elements_of_an_array_have_stages_of_their_own() {
     let plan = plan(r#"a = { at = "hr:0", type = "INT[3]", limits = { h = 5 } }"#);
     let names: Vec<_> = plan.catalogue.tags.iter().map(|tag| tag.name.as_str()).collect();
@@ -275,5 +302,5 @@ fn the_maps_in_the_document_are_right() {
     for block in blocks {
         staged += stages(&plan(block.strip_prefix("[device.tags]\n").unwrap())).count();
     }
-    assert_eq!(staged, 8, "each tag shown has stages");
+    assert_eq!(staged, 9, "each tag shown has stages");
 }
