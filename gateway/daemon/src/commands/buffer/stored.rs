@@ -11,9 +11,6 @@ use crate::cli::{BufferArgs, ReadArgs, SalvageArgs};
 use crate::commands::decode::Printer;
 use crate::commands::{FINDINGS, say, say_error};
 
-/// A topic by which the renderer knows a stored batch for what it is.
-const BATCH: &str = "buffer/live/batch";
-
 /// The batches, oldest first.
 pub(super) fn peek(args: &ReadArgs) -> ExitCode {
     let mut left = args.count.unwrap_or(u64::MAX);
@@ -90,7 +87,7 @@ fn readings(mut printer: Printer) -> impl FnMut(Seen<'_>) -> bool {
             }
             true
         }
-        Seen::Batch(row) => match renderer.message(BATCH, &row.bytes) {
+        Seen::Batch(row) => match renderer.native_batch(&row.bytes) {
             Ok(lines) => printer.print(&lines).is_ok() && printer.left != Some(0),
             Err(error) => {
                 say_error(&format!("batch {}: {error}", row.id));
