@@ -450,7 +450,8 @@ fn whatever_chance_does_every_batch_is_confirmed_or_declared_and_the_books_balan
     }
 }
 
-/// What the model found. Each of these failed before it was mended.
+/// What the model found, or its reading suggested, as short histories. They
+/// were written after the mending; the seeds failed before it.
 mod found {
     use super::*;
 
