@@ -208,6 +208,10 @@ pub struct DecodeArgs {
     /// Stop after this many rows.
     #[arg(long, value_name = "N")]
     pub count: Option<u64>,
+    /// At the end (--count or Ctrl-C) say on stderr whether anything is
+    /// missing, was repeated or came late; exit 1 when there are holes.
+    #[arg(long)]
+    pub prove: bool,
 }
 
 /// `forehearth buffer …`

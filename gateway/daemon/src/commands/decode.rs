@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use forehearth_model::Value;
 use forehearth_publish::listen::Listener;
+use forehearth_telemetry::prove::Proof;
 use forehearth_telemetry::render::{Line, Renderer, Row};
 use serde_json::json;
 
@@ -50,19 +51,20 @@ async fn listen(args: &DecodeArgs, host: &str, port: u16) -> ExitCode {
     let client_id = format!("forehearth-decode-{}", std::process::id());
     let mut listener = Listener::new(&client_id, host, port, filters);
     let mut printer = Printer { json: args.json, left: args.count, out: std::io::stdout() };
-    let mut renderer = Renderer::new();
+    let mut ear = Ear { renderer: Renderer::new(), proof: args.prove.then(Proof::new) };
     let mut connected = false;
     loop {
-        match listener.next().await {
+        let heard = tokio::select! {
+            heard = listener.next() => heard,
+            // Without a signal handler Ctrl-C ends the process, which is as good.
+            Ok(()) = tokio::signal::ctrl_c() => return ear.judge(),
+        };
+        match heard {
             Ok(heard) => {
                 connected = true;
-                match renderer.message(&heard.topic, &heard.payload) {
-                    Ok(lines) => {
-                        if printer.print(&lines).is_err() || printer.left == Some(0) {
-                            return ExitCode::SUCCESS;
-                        }
-                    }
-                    Err(error) => say_error(&format!("{}: {error}", heard.topic)),
+                let lines = ear.hear(&heard.topic, &heard.payload);
+                if printer.print(&lines).is_err() || printer.left == Some(0) {
+                    return ear.judge();
                 }
             }
             Err(error) if connected => {
@@ -74,6 +76,33 @@ async fn listen(args: &DecodeArgs, host: &str, port: u16) -> ExitCode {
                 return ExitCode::from(FINDINGS);
             }
         }
+    }
+}
+
+/// Understands messages and, when asked to, keeps account of them.
+struct Ear {
+    renderer: Renderer,
+    proof: Option<Proof>,
+}
+
+impl Ear {
+    fn hear(&mut self, topic: &str, payload: &[u8]) -> Vec<Line> {
+        if let Some(proof) = &mut self.proof {
+            // What can't be read is said once, below.
+            let _ = proof.hear(topic, payload);
+        }
+        self.renderer.message(topic, payload).unwrap_or_else(|error| {
+            say_error(&format!("{topic}: {error}"));
+            Vec::new()
+        })
+    }
+
+    /// The account on stderr, beside the rows; a failure when it shows a hole.
+    fn judge(&self) -> ExitCode {
+        let Some(proof) = &self.proof else { return ExitCode::SUCCESS };
+        let report = proof.report();
+        say_error(&format!("what was heard\n{report}"));
+        if report.is_complete() { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) }
     }
 }
 
