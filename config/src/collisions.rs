@@ -68,7 +68,7 @@ pub(crate) fn check_case(log: &Log, devices: &[DeviceEntry], places: &HashMap<Ar
 pub(crate) fn check_endpoints(log: &Log, links: &[LinkDraft]) {
     let mut seen: HashMap<(String, u16), &LinkDraft> = HashMap::with_capacity(links.len());
     for link in links {
-        let Transport::ModbusTcp { host, port } = &link.plan.transport;
+        let Transport::ModbusTcp { host, port } = &link.plan.transport else { continue };
         if let Some(other) = seen.insert((host.to_ascii_lowercase(), *port), link) {
             let finding = Finding::new(&texts::SAME_ENDPOINT, link.url_place)
                 .with("name", link.plan.name.as_str())

@@ -57,6 +57,7 @@ pub(crate) struct DeviceDraft {
     pub(crate) name_place: Place,
     pub(crate) handle: String,
     pub(crate) unit: u8,
+    pub(crate) unit_place: Place,
     pub(crate) access: Access,
     pub(crate) reach: Reach,
     pub(crate) quirks: Quirks,
@@ -167,6 +168,7 @@ pub(crate) fn read(
         name_place: name.place,
         handle: handle.unwrap_or_default(),
         unit: unit.map_or(1, |unit| unit.value as u8),
+        unit_place: unit.map_or(name.place, |unit| unit.place),
         access,
         reach,
         quirks,
@@ -322,7 +324,7 @@ fn read_reach(reader: &Reader<'_>, name: &Text<'_>) -> Option<(Reach, Quirks)> {
             None
         }
         (Some(_), None) => {
-            for key in ["timeout", "inflight"] {
+            for key in ["timeout", "inflight", "echo"] {
                 if let Some(entry) = reader.entry(key) {
                     let finding = Finding::new(&texts::KEY_OF_LINK, entry.key_place);
                     reader.log.report(finding.with("key", key));
@@ -339,7 +341,7 @@ fn read_reach(reader: &Reader<'_>, name: &Text<'_>) -> Option<(Reach, Quirks)> {
             let own_name = name.value.clone().into_owned();
             let mut draft = link::read(reader, own_name, name.place, false)?;
             if let Some(budget) = &budget {
-                budget.apply(&mut draft.plan);
+                budget.apply(reader.log, &mut draft.plan);
             }
             Some((Reach::Own(Box::new(draft)), Quirks::default()))
         }

@@ -33,6 +33,7 @@ mod ignored;
 mod json;
 mod keys;
 mod limits;
+mod line;
 mod link;
 mod load;
 mod mask;
@@ -72,15 +73,14 @@ pub use json::to_json;
 pub use keys::MapFile;
 pub use load::{Loaded, load};
 pub use plan::{
-    BrokerFormat, BrokerPlan, BufferPlan, ConditionPlan, Deadband, DevicePlan, FilterPlan,
-    GatewayPlan, GroupPlan, Keep, LimitsPlan, LinkPlan, PasswordSource, Plan, Report, ServerPlan,
-    Spike, StatusPlan, TagPlan, TlsPlan, TotalPlan, Transport, WindowPlan,
+    BrokerFormat, BrokerPlan, BufferPlan, CarrierPlan, ConditionPlan, Deadband, DevicePlan,
+    FilterPlan, FormatPlan, GatewayPlan, GroupPlan, Keep, LimitsPlan, LinePlan, LinkPlan,
+    ParityPlan, PasswordSource, Plan, Report, Rs485Plan, SerialPlan, ServerPlan, Spike, StatusPlan,
+    TagPlan, TlsPlan, TotalPlan, Transport, WindowPlan,
 };
 pub use reference::{findings_reference, map_reference};
 pub use render::render;
-pub use rows::{
-    Row, SheetError, decode_sheet, export_csv, import_csv, rows, to_map,
-};
+pub use rows::{Row, SheetError, decode_sheet, export_csv, import_csv, rows, to_map};
 pub use schema::schema;
 pub use show::show;
 pub use texts::{codes, explain};

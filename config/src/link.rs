@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use forehearth_modbus::Framing;
+
 use crate::finding::{Finding, Log};
 use crate::keys;
 use crate::keys::link::{self as described, BUDGET_KEYS, LINK_KEYS};
+use crate::line;
 use crate::plan::{LinkPlan, Transport};
 use crate::reader::{At, Reader, Text};
 use crate::source::Place;
@@ -99,7 +102,8 @@ pub(crate) fn read(
     let inflight = reader.integer("inflight", 1..=INFLIGHT);
     let quirks = Quirks::read(reader);
     let url = reader.filled_text("url")?;
-    let transport = transport(reader.log, &url)?;
+    let mut transport = transport(reader.log, &url)?;
+    line::check_keys(reader, &mut transport);
     let mut plan = LinkPlan {
         name,
         transport,
@@ -119,13 +123,17 @@ pub(crate) fn read(
 fn transport(log: &Log, text: &Text<'_>) -> Option<Transport> {
     let schemes = ["tcp", "rtu+tcp", "ascii+tcp", "serial", "opc.tcp"];
     if text.value.starts_with("serial://") {
-        versions::unsupported(log, text.place, "serial://");
-        return None;
+        return line::on_port(log, text);
     }
     let url = url::parse(log, text, &schemes)?;
-    if url.scheme != "tcp" {
-        versions::unsupported(log, text.place, &format!("{}://", url.scheme));
-        return None;
+    match url.scheme {
+        "tcp" => {}
+        "rtu+tcp" => return line::behind_server(log, text, url, Framing::Rtu),
+        "ascii+tcp" => return line::behind_server(log, text, url, Framing::Ascii),
+        scheme => {
+            versions::unsupported(log, text.place, &format!("{scheme}://"));
+            return None;
+        }
     }
     if !url.rest.is_empty() {
         log.report(Finding::new(&texts::URL_HAS_MORE, text.place).with("rest", url.rest));
@@ -139,6 +147,7 @@ fn transport(log: &Log, text: &Text<'_>) -> Option<Transport> {
 pub(crate) struct Budget {
     requests_per_second: Option<At<f64>>,
     timeout: Option<At<Duration>>,
+    retries: Option<At<i64>>,
 }
 
 /// `requests_per_second`: once in a quarter of an hour to a thousand (chosen).
@@ -149,9 +158,6 @@ impl Budget {
         let table = reader.table("budget")?;
         let inner = Reader::new(reader.log, table.value, crate::texts::phrase::BUDGET, table.place);
         inner.only(&keys::names::<{ BUDGET_KEYS.len() }>(BUDGET_KEYS));
-        if let Some(At { value: 1.., place }) = inner.integer("retries", 0..=10) {
-            versions::no_effect(reader.log, place, "retries");
-        }
         let requests_per_second = inner.number("requests_per_second").filter(|rate| {
             let fits = (BUDGET.0..=BUDGET.1).contains(&rate.value);
             if !fits {
@@ -164,12 +170,19 @@ impl Budget {
         Some(Self {
             requests_per_second,
             timeout: inner.duration("timeout", TIMEOUT.0..=TIMEOUT.1),
+            retries: inner.integer("retries", 0..=10),
         })
     }
 
     /// On a link of the device's own the budget is exact: one request at a
     /// time, and a pause between them.
-    pub(crate) fn apply(&self, plan: &mut LinkPlan) {
+    pub(crate) fn apply(&self, log: &Log, plan: &mut LinkPlan) {
+        match &mut plan.transport {
+            Transport::ModbusLine(line) => {
+                line.retries = self.retries.map_or(0, |retries| retries.value as u8);
+            }
+            Transport::ModbusTcp { .. } => self.no_retries(log),
+        }
         if let Some(rate) = self.requests_per_second {
             plan.inflight = 1;
             plan.pause_between = plan.pause_between.max(Duration::from_secs_f64(1.0 / rate.value));
@@ -179,8 +192,15 @@ impl Budget {
         }
     }
 
+    fn no_retries(&self, log: &Log) {
+        if let Some(At { value: 1.., place }) = self.retries {
+            versions::no_effect(log, place, "retries");
+        }
+    }
+
     /// On a shared link it can't be kept yet.
     pub(crate) fn refuse_on_shared(&self, log: &Log) {
+        self.no_retries(log);
         let places = [
             ("requests_per_second", self.requests_per_second.map(|rate| rate.place)),
             ("timeout", self.timeout.map(|timeout| timeout.place)),

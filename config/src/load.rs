@@ -15,6 +15,7 @@ use crate::files::{self, Document, Files};
 use crate::finding::{Finding, Findings, Log};
 use crate::gateway::{self, GatewayFile};
 use crate::keys;
+use crate::line;
 use crate::link::{self, LinkDraft};
 use crate::names;
 use crate::overlap;
@@ -80,6 +81,7 @@ fn build(log: &Log, files: &Files) -> Option<Plan> {
     log.set_device(None);
     check_unused(log, files, &field, &overrides);
     collisions::check_endpoints(log, &field.links);
+    line::check_ports(log, &field.links);
     collisions::check_case(log, &field.entries, &field.device_names);
     traffic::check(log, &field);
     check_globs(log, &gateway, &field);
@@ -286,6 +288,7 @@ fn add_device(log: &Log, field: &mut Field, draft: DeviceDraft) {
     field.links[link].used = true;
     draft.quirks.apply(&mut field.links[link].plan);
     check_widths(log, &draft.tags, &field.links[link].plan);
+    line::check_unit(log, draft.unit, draft.unit_place, &field.links[link]);
     let device = DeviceId(field.devices.len() as u32);
     let groups = group_tags(field, device, &draft.tags);
     for (period, place, tags) in groups {

@@ -1,6 +1,7 @@
 //! The plan: what the files ask for, complete and checked. Nothing behind it reads TOML.
 
 mod condition;
+mod line;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use forehearth_modbus::{Access, Point};
 use forehearth_model::{Catalogue, DeviceId, Grade, LinkId, TagId};
 
 pub use condition::{ConditionPlan, FilterPlan, Keep, LimitsPlan, Spike, TotalPlan, WindowPlan};
+pub use line::{CarrierPlan, FormatPlan, LinePlan, ParityPlan, Rs485Plan, SerialPlan};
 
 /// Everything the daemon needs to run.
 #[derive(Clone, PartialEq, Debug)]
@@ -158,6 +160,8 @@ pub enum Transport {
         /// TCP port, default 502.
         port: u16,
     },
+    /// A serial line with Modbus units on it.
+    ModbusLine(LinePlan),
 }
 
 /// A link and the groups read over it.

@@ -9,7 +9,7 @@ use crate::each::{self, Except};
 use crate::finding::Log;
 use crate::load::{self, Loaded};
 use crate::mask::mask;
-use crate::plan::{Deadband, DevicePlan, LinkPlan, Plan, TagPlan, Transport};
+use crate::plan::{Deadband, DevicePlan, LinkPlan, Plan, TagPlan};
 use crate::quantity::show_duration;
 use crate::reader::Reader;
 use crate::source::Sources;
@@ -56,7 +56,6 @@ fn write_head(out: &mut String, plan: &Plan, position: usize) {
     let entry = &plan.catalogue.devices[position];
     let LinkPlan { name, transport, timeout, inflight, max_words, max_bits, .. } =
         &plan.links[link.index()];
-    let Transport::ModbusTcp { host, port } = transport;
     let access = match access {
         forehearth_modbus::Access::ReadOnly => "read-only",
         forehearth_modbus::Access::ReadWrite => "read-write",
@@ -65,7 +64,7 @@ fn write_head(out: &mut String, plan: &Plan, position: usize) {
     if !entry.handle.is_empty() {
         let _ = writeln!(out, "  handle       {}", entry.handle);
     }
-    let _ = writeln!(out, "  link         {name} (tcp://{host}:{port}), unit {unit}, {access}");
+    let _ = writeln!(out, "  link         {name} ({transport}), unit {unit}, {access}");
     let _ = writeln!(
         out,
         "  requests     {inflight} in flight, {} timeout, at most {max_words} registers or {max_bits} bits",

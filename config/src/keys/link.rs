@@ -15,11 +15,11 @@ super::keys! {
         "except": Items, Optional,
             "Values or names of `for` that are left out." / "`for` 中要跳过的值或名称。", "except = [7]";
         "url": Text, Required,
-            "How it is reached." / "连接方式。", "url = \"tcp://10.20.4.11:502\"";
+            "How it is reached: Modbus TCP as tcp://host:port, a line behind a serial server as rtu+tcp://host:port or ascii+tcp://host:port, a port of this machine as serial:///dev/ttyS2?baud=9600&format=8E1&rs485=auto&mode=rtu (baud must be there; format 7 or 8, N, E or O, 1 or 2; rs485 auto, kernel or off; mode rtu or ascii)." / "连接方式：Modbus TCP 写 tcp://主机:端口，串口服务器后的线路写 rtu+tcp://主机:端口 或 ascii+tcp://主机:端口，本机串口写 serial:///dev/ttyS2?baud=9600&format=8E1&rs485=auto&mode=rtu（baud 必须写；format 为 7 或 8，N、E 或 O，1 或 2；rs485 为 auto、kernel 或 off；mode 为 rtu 或 ascii）。", "url = \"tcp://10.20.4.11:502\"";
         "timeout": Duration(TIMEOUT.0, TIMEOUT.1), Default("\"1s\""),
             "Deadline of a request." / "请求的时限。", "timeout = \"1s\"";
         "inflight": Integer(1, INFLIGHT), Default("1"),
-            "Requests under way at once." / "同时进行的请求数。", "inflight = 1";
+            "Requests under way at once; on serial lines always 1." / "同时进行的请求数；串行线路上始终为 1。", "inflight = 1";
     }
 
     /// Of links, devices and profiles.
@@ -36,8 +36,8 @@ super::keys! {
             "Quiet time between requests." / "请求之间的静默时间。", "pause_between = \"20ms\"";
         "string_bytes": Text, Refused,
             "Order of the bytes of texts." / "文本的字节顺序。", "string_bytes = \"BA\"";
-        "echo": Boolean, Refused,
-            "The adapter returns what is sent." / "转换器会回送所发内容。", "echo = true";
+        "echo": Boolean, Optional,
+            "Serial lines: the adapter returns what is sent; found out when not given." / "串行线路：转换器会回送所发内容；未写时自动识别。", "echo = true";
         "close_each_cycle": Boolean, Refused,
             "The connection is closed after each cycle." / "每个周期后关闭连接。", "close_each_cycle = true";
     }
@@ -49,7 +49,7 @@ super::keys! {
         "timeout": Duration(TIMEOUT.0, TIMEOUT.1), Optional,
             "Deadline of a request." / "请求的时限。", "timeout = \"800ms\"";
         "retries": Integer(0, 10), Default("0"),
-            "How often a failed request is repeated at once; has no effect yet." / "失败后立即重试的次数；目前不起作用。", "retries = 0";
+            "How often a failed request is repeated at once; has an effect on serial lines only." / "失败后立即重试的次数；目前只在串行线路上起作用。", "retries = 0";
     }
 }
 

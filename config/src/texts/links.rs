@@ -54,8 +54,8 @@ super::table! {
         title: "`{key}` belongs to the link when a device shares one" / "设备共用链路时，`{key}` 应写在链路上",
         label: "" / "",
         help: "move it to the [[link]]" / "请移到 [[link]]",
-        explain: "All devices on a link share its timeout and what is in flight on it." /
-            "同一链路上的所有设备共用超时和并发请求数。"
+        explain: "All devices on a link share its timeout, what is in flight on it and its adapter." /
+            "同一链路上的所有设备共用超时、并发请求数和转换器。"
     }
     BUDGET_ON_SHARED_LINK = 1309 Error {
         title: "budget: `{key}` can't be kept on a shared link" / "budget：共用链路上无法保证 `{key}`",

@@ -5,6 +5,7 @@
 
 mod files;
 mod gateway;
+mod lines;
 mod links;
 mod names;
 pub(crate) mod phrase;
@@ -61,6 +62,7 @@ use table;
 
 pub(crate) use files::*;
 pub(crate) use gateway::*;
+pub(crate) use lines::*;
 pub(crate) use links::*;
 pub(crate) use names::*;
 pub(crate) use points::*;
@@ -76,6 +78,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static CodeText> {
         points::TABLE,
         tags::TABLE,
         links::TABLE,
+        lines::TABLE,
         profiles::TABLE,
         gateway::TABLE,
         names::TABLE,

@@ -17,7 +17,7 @@ use bytes::Bytes;
 use forehearth_buffer::Buffer;
 use forehearth_config::{LinkPlan, Plan, Transport};
 use forehearth_driver::Driver;
-use forehearth_driver_modbus::{GroupSettings, ModbusTcp, TcpSettings};
+use forehearth_driver_modbus::{GroupSettings, ModbusBus, ModbusTcp, TcpSettings};
 use forehearth_modbus::Join;
 use forehearth_model::{CatalogueHash, LinkId};
 use forehearth_pipeline::Settings;
@@ -31,7 +31,7 @@ use tokio::task::JoinSet;
 use crate::condition::Conditioner;
 use crate::outbox::BufferOutbox;
 use crate::rooms::Rooms;
-use crate::{brokers, clock, status, summary};
+use crate::{brokers, clock, lines, status, summary};
 
 /// Polls that wait for the conditioner. Chosen: a second of the largest plant
 /// (50 devices of 8 requests); a full queue means that the processor can't
@@ -243,25 +243,31 @@ fn pollers(
 
 /// The registry of built-in drivers.
 fn driver(plan: &Plan, link: &LinkPlan) -> Result<Box<dyn Driver>, StartError> {
-    let Transport::ModbusTcp { host, port } = &link.transport;
-    let settings = TcpSettings {
-        timeout: link.timeout,
-        inflight: link.inflight,
-        max_words: link.max_words,
-        max_bits: link.max_bits,
-        pause_after_connect: link.pause_after_connect,
-        pause_between: link.pause_between,
-        join: if link.join { Join::DEFAULT } else { Join::Never },
-        ..TcpSettings::new(host.clone(), *port)
-    };
     let groups = link.groups.iter().map(|group| GroupSettings {
         device: group.device,
         unit: plan.devices[group.device.index()].unit,
         tags: group.tags.iter().map(|tag| (*tag, plan.tags[tag.index()].point)).collect(),
     });
-    let driver = ModbusTcp::new(settings, groups)
-        .map_err(|reason| StartError::Device { link: link.name.clone(), reason })?;
-    Ok(Box::new(driver))
+    let driver: Result<Box<dyn Driver>, _> = match &link.transport {
+        Transport::ModbusTcp { host, port } => {
+            let settings = TcpSettings {
+                timeout: link.timeout,
+                inflight: link.inflight,
+                max_words: link.max_words,
+                max_bits: link.max_bits,
+                pause_after_connect: link.pause_after_connect,
+                pause_between: link.pause_between,
+                join: if link.join { Join::DEFAULT } else { Join::Never },
+                ..TcpSettings::new(host.clone(), *port)
+            };
+            ModbusTcp::new(settings, groups).map(|driver| Box::new(driver) as _)
+        }
+        Transport::ModbusLine(line) => {
+            let settings = lines::settings(link, line).map_err(std::io::Error::other)?;
+            ModbusBus::new(settings, groups).map(|driver| Box::new(driver) as _)
+        }
+    };
+    driver.map_err(|reason| StartError::Device { link: link.name.clone(), reason })
 }
 
 /// What the health topic says, as of when it is asked.

@@ -10,6 +10,7 @@ mod clock;
 mod commands;
 mod condition;
 mod gateway;
+mod lines;
 mod logging;
 mod outbox;
 mod rooms;
