@@ -334,7 +334,7 @@ fn read_topic(
 }
 
 /// `{ credential = "…" }` or `{ file = "…" }`; a literal is refused.
-fn read_password(reader: &Reader<'_>, dir: &Path) -> Option<PasswordSource> {
+pub(crate) fn read_password(reader: &Reader<'_>, dir: &Path) -> Option<PasswordSource> {
     let entry = reader.entry("password")?;
     let table = match &entry.node.value {
         Value::Table(table) => table,

@@ -119,8 +119,9 @@ fn derived(of: &TagEntry, device: DeviceId, ending: &str, words: [&str; 2]) -> T
 }
 
 fn push(field: &mut Field, source: TagId, entry: TagEntry) -> TagId {
-    let TagPlan { point, report, .. } = field.tags[source.index()];
-    let report = Report { deadband: Deadband::None, every_sample: false, ..report };
+    let TagPlan { point, report, .. } = &field.tags[source.index()];
+    let point = point.clone();
+    let report = Report { deadband: Deadband::None, every_sample: false, ..*report };
     field.tags.push(TagPlan { point, report, condition: None, source: Some(source) });
     field.tag_entries.push(entry);
     TagId(field.tags.len() as u32 - 1)

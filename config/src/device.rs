@@ -1,6 +1,7 @@
 //! A device: its place in the field, merged from profile, device and override, with its tags.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,14 +21,14 @@ use crate::source::Place;
 use crate::tag::{self, MAX_GAP, RATE, Surroundings, TagDraft};
 use crate::texts::{self, phrase};
 use crate::tree::{Node, Table, Value};
-use crate::{names, versions};
+use crate::{names, opcua, versions};
 
 /// Keys that only a device has.
 pub(crate) const OWN_KEYS: [&str; described::DEVICE_KEYS.len()] =
     keys::names(described::DEVICE_KEYS);
 
-/// Keys of devices behind other drivers.
-const FOREIGN_KEYS: [&str; described::FOREIGN_KEYS.len()] = keys::names(described::FOREIGN_KEYS);
+/// Keys of OPC UA devices.
+const OPCUA_KEYS: [&str; described::OPCUA_KEYS.len()] = keys::names(described::OPCUA_KEYS);
 
 /// Keys that make a device what it is; an override can't give them.
 const IDENTITY_KEYS: [&str; 4] = ["name", "profile", "for", "except"];
@@ -114,7 +115,7 @@ pub(crate) fn check_override_keys(log: &Log, over: &Override<'_>, layers: &Layer
 
 fn known_keys<'a>(layers: &Layers<'a>) -> Vec<&'a str> {
     let params: Vec<&str> = layers.params.iter().map(|param| param.name).collect();
-    [&OWN_KEYS[..], &FOREIGN_KEYS, &SHARED_KEYS, &link::QUIRKS, &params].concat()
+    [&OWN_KEYS[..], &OPCUA_KEYS, &SHARED_KEYS, &link::QUIRKS, &params].concat()
 }
 
 /// Reads one device in the scope of its `for`.
@@ -124,6 +125,7 @@ pub(crate) fn read(
     device: &DeviceTable<'_>,
     layers: &Layers<'_>,
     scope: Scope,
+    dir: &Path,
 ) -> Option<DeviceDraft> {
     let mut scope = scope;
     let address_params = {
@@ -132,13 +134,9 @@ pub(crate) fn read(
     };
     let reader =
         Reader::layered(log, layers.tables.clone(), phrase::A_DEVICE, name.place).scoped(&scope);
-    read_driver(&reader)?;
-    for key in FOREIGN_KEYS {
-        if let Some(entry) = reader.entry(key) {
-            let finding = Finding::new(&texts::KEY_OF_OTHER_DRIVER, entry.key_place);
-            log.report(finding.with("key", key));
-        }
-    }
+    let driver = read_driver(&reader)?;
+    check_driver_keys(&reader, driver);
+    let namespaces = opcua::namespaces(&reader);
     let (access, read_only) = read_access(&reader, &layers.tables);
     let rates = read_rates(&reader);
     let rate = if reader.entry("rate").is_some() { tag::rate_of(&reader, &rates) } else { None };
@@ -149,8 +147,14 @@ pub(crate) fn read(
     reader.bilingual("title");
     let unit = reader.integer("unit", 0..=255);
     let handle = reader.text("handle").map(|text| text.value.into_owned());
-    let reach = read_reach(&reader, name);
+    let reach = match driver {
+        Driver::Modbus => read_reach(&reader, name),
+        Driver::OpcUa => opcua::read(&reader, name, &namespaces, dir)
+            .map(|link| (Reach::Own(Box::new(link)), Quirks::default())),
+    };
     let around = Surroundings {
+        driver,
+        namespaces: &namespaces,
         scope: &scope,
         params: &address_params?,
         rates: &rates,
@@ -176,19 +180,52 @@ pub(crate) fn read(
     })
 }
 
-fn read_driver(reader: &Reader<'_>) -> Option<()> {
+/// How a device speaks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Driver {
+    Modbus,
+    OpcUa,
+}
+
+/// Reports keys that mean nothing to the device's driver.
+fn check_driver_keys(reader: &Reader<'_>, driver: Driver) {
+    match driver {
+        Driver::Modbus => {
+            for key in OPCUA_KEYS {
+                if let Some(entry) = reader.entry(key) {
+                    let finding = Finding::new(&texts::KEY_OF_OTHER_DRIVER, entry.key_place);
+                    reader.log.report(finding.with("key", key).with("driver", "modbus"));
+                }
+            }
+        }
+        Driver::OpcUa => {
+            for key in keys::refused(described::OPCUA_KEYS) {
+                if let Some(entry) = reader.entry(key) {
+                    versions::unsupported(reader.log, entry.key_place, key);
+                }
+            }
+            opcua::refuse_keys(reader);
+        }
+    }
+}
+
+fn read_driver(reader: &Reader<'_>) -> Option<Driver> {
     if reader.entry("driver").is_none() {
         reader.missing("driver", "driver = \"modbus\"");
         return None;
     }
-    let words = [("modbus", true), ("opcua", false), ("sensor", false), ("plugin", false)];
+    let words = [
+        ("modbus", Some(Driver::Modbus)),
+        ("opcua", Some(Driver::OpcUa)),
+        ("sensor", None),
+        ("plugin", None),
+    ];
     let driver = reader.word("driver", &words)?;
-    if !driver.value {
+    if driver.value.is_none() {
         let name = reader.text("driver")?;
         versions::unsupported(reader.log, driver.place, &format!("driver = \"{}\"", name.value));
-        return None;
     }
-    Some(())
+    driver.value
 }
 
 /// Read-only anywhere is read-only; a stronger table can't loosen it, because

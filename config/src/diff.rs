@@ -11,7 +11,7 @@ use forehearth_model::{DeviceEntry, DeviceId, TagEntry, TagId};
 use serde::Serialize;
 
 use crate::finding::Lang;
-use crate::plan::{BrokerFormat, BrokerPlan, GroupPlan, LinkPlan, Plan, TagPlan};
+use crate::plan::{BrokerFormat, BrokerPlan, GroupPlan, LinkPlan, Plan, PointPlan, TagPlan};
 
 /// What differs between two plans. Everything is empty when nothing does.
 #[derive(Clone, PartialEq, Debug, Default, Serialize)]
@@ -296,8 +296,8 @@ struct Tag<'a> {
 
 impl Tag<'_> {
     /// Where it lives; a derived tag has no place of its own.
-    fn place(&self) -> Option<Point> {
-        self.source.is_none().then_some(self.plan.point)
+    fn place(&self) -> Option<&PointPlan> {
+        self.source.is_none().then_some(&self.plan.point)
     }
 }
 
@@ -362,8 +362,8 @@ fn loads(plan: &Plan) -> BTreeMap<&str, f64> {
         let join = if link.join { Join::DEFAULT } else { Join::Never };
         let limits = Limits { max_words: link.max_words, max_bits: link.max_bits, join };
         let requests = |group: &GroupPlan| {
-            let points: Vec<(TagId, Point)> =
-                group.tags.iter().map(|tag| (*tag, plan.tags[tag.index()].point)).collect();
+            let point = |tag: &TagId| Some((*tag, plan.tags[tag.index()].point.modbus()?));
+            let points: Vec<(TagId, Point)> = group.tags.iter().filter_map(point).collect();
             ReadPlan::new(&points, limits).map_or(points.len(), |plan| plan.spans().len())
         };
         let groups = link.groups.iter();

@@ -39,6 +39,7 @@ mod load;
 mod mask;
 mod names;
 mod nearest;
+mod opcua;
 mod outage;
 mod overlap;
 mod plan;
@@ -75,8 +76,8 @@ pub use load::{Loaded, load};
 pub use plan::{
     BrokerFormat, BrokerPlan, BufferPlan, CarrierPlan, ConditionPlan, Deadband, DevicePlan,
     FilterPlan, FormatPlan, GatewayPlan, GroupPlan, Keep, LimitsPlan, LinePlan, LinkPlan,
-    ParityPlan, PasswordSource, Plan, Report, Rs485Plan, SerialPlan, ServerPlan, Spike, StatusPlan,
-    TagPlan, TlsPlan, TotalPlan, Transport, WindowPlan,
+    OpcUaMode, OpcUaPlan, ParityPlan, PasswordSource, Plan, PointPlan, Report, Rs485Plan,
+    SerialPlan, ServerPlan, Spike, StatusPlan, TagPlan, TlsPlan, TotalPlan, Transport, WindowPlan,
 };
 pub use reference::{findings_reference, map_reference};
 pub use render::render;

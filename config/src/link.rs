@@ -121,7 +121,7 @@ pub(crate) fn read(
 }
 
 fn transport(log: &Log, text: &Text<'_>) -> Option<Transport> {
-    let schemes = ["tcp", "rtu+tcp", "ascii+tcp", "serial", "opc.tcp"];
+    let schemes = ["tcp", "rtu+tcp", "ascii+tcp", "serial"];
     if text.value.starts_with("serial://") {
         return line::on_port(log, text);
     }
@@ -181,7 +181,7 @@ impl Budget {
             Transport::ModbusLine(line) => {
                 line.retries = self.retries.map_or(0, |retries| retries.value as u8);
             }
-            Transport::ModbusTcp { .. } => self.no_retries(log),
+            Transport::ModbusTcp { .. } | Transport::OpcUa(_) => self.no_retries(log),
         }
         if let Some(rate) = self.requests_per_second {
             plan.inflight = 1;

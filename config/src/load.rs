@@ -19,7 +19,7 @@ use crate::line;
 use crate::link::{self, LinkDraft};
 use crate::names;
 use crate::overlap;
-use crate::plan::{DevicePlan, GroupPlan, Plan, TagPlan};
+use crate::plan::{DevicePlan, GroupPlan, Plan, PointPlan, TagPlan};
 use crate::profile::{self, Profiles};
 use crate::reader::Reader;
 use crate::source::{Place, Sources};
@@ -246,7 +246,7 @@ fn expand_device<'a>(
         if let Some(over) = over {
             device::check_override_keys(log, over, &layers);
         }
-        if let Some(draft) = device::read(log, &name, table, &layers, scope.clone()) {
+        if let Some(draft) = device::read(log, &name, table, &layers, scope.clone(), &files.dir) {
             add_device(log, field, draft);
         }
         if field.tags.len() > MOST_TAGS {
@@ -306,8 +306,9 @@ fn add_device(log: &Log, field: &mut Field, draft: DeviceDraft) {
 /// A value is never split, so it must fit one request of its link.
 fn check_widths(log: &Log, tags: &[TagDraft], link: &crate::plan::LinkPlan) {
     for tag in tags {
-        let width = tag.points.first().map_or(0, forehearth_modbus::Point::width);
-        if width > link.max_words && !tag.points[0].address.table.is_bits() {
+        let Some(point) = tag.points.first().and_then(PointPlan::modbus) else { continue };
+        let width = point.width();
+        if width > link.max_words && !point.address.table.is_bits() {
             let finding = Finding::new(&texts::VALUE_TOO_WIDE, tag.at_place)
                 .with("tag", tag.name.as_str())
                 .with("count", width)
@@ -335,14 +336,14 @@ fn group_tags(field: &mut Field, device: DeviceId, tags: &[TagDraft]) -> Vec<Gro
             let id = TagId(field.tags.len() as u32);
             groups[position].2.push(id);
             ids.push(id);
-            let (point, report) = (*point, tag.report);
+            let (point, report) = (point.clone(), tag.report);
             field.tags.push(TagPlan { point, report, condition: None, source: None });
             let name =
                 if tag.is_array { format!("{}[{element}]", tag.name) } else { tag.name.clone() };
             field.tag_entries.push(TagEntry {
                 device,
                 name,
-                data_type: point.data_type,
+                data_type: tag.data_type,
                 scaling: tag.scaling,
                 unit: tag.unit.clone(),
                 unit_code: tag.unit_code.to_owned(),

@@ -4,6 +4,7 @@ use forehearth_modbus::{Point, Table};
 use forehearth_model::DataType;
 
 use crate::finding::{Finding, Log, Word};
+use crate::plan::PointPlan;
 use crate::tag::TagDraft;
 use crate::texts::{self, phrase};
 
@@ -21,7 +22,9 @@ pub(crate) fn check(log: &Log, tags: &[TagDraft]) {
     let mut extents: Vec<Extent<'_>> = tags
         .iter()
         .filter(|tag| !tag.may_overlap)
-        .flat_map(|tag| tag.points.iter().map(move |point| extent(tag, *point)))
+        .flat_map(|tag| {
+            tag.points.iter().filter_map(PointPlan::modbus).map(move |p| extent(tag, p))
+        })
         .collect();
     // Wide before narrow at one address, so that bits meet their word.
     extents

@@ -2,17 +2,19 @@
 
 mod condition;
 mod line;
+mod opcua;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use forehearth_modbus::{Access, Point};
+use forehearth_modbus::Access;
 use forehearth_model::{Catalogue, DeviceId, Grade, LinkId, TagId};
 
 pub use condition::{ConditionPlan, FilterPlan, Keep, LimitsPlan, Spike, TotalPlan, WindowPlan};
 pub use line::{CarrierPlan, FormatPlan, LinePlan, ParityPlan, Rs485Plan, SerialPlan};
+pub use opcua::{OpcUaMode, OpcUaPlan, PointPlan};
 
 /// Everything the daemon needs to run.
 #[derive(Clone, PartialEq, Debug)]
@@ -162,6 +164,8 @@ pub enum Transport {
     },
     /// A serial line with Modbus units on it.
     ModbusLine(LinePlan),
+    /// An OPC UA server.
+    OpcUa(Box<OpcUaPlan>),
 }
 
 /// A link and the groups read over it.
@@ -171,7 +175,7 @@ pub struct LinkPlan {
     pub name: String,
     /// How it is reached.
     pub transport: Transport,
-    /// Deadline of a request. Default 1 s.
+    /// Deadline of a request. Default 1 s, of OPC UA 2 s.
     pub timeout: Duration,
     /// Requests in flight at once. Default 1.
     pub inflight: u16,
@@ -205,7 +209,7 @@ pub struct GroupPlan {
 pub struct DevicePlan {
     /// The link it is reached over.
     pub link: LinkId,
-    /// Modbus unit id.
+    /// Modbus unit id; without meaning for other transports.
     pub unit: u8,
     /// Whether a write path may exist.
     pub access: Access,
@@ -236,7 +240,7 @@ pub struct Report {
 #[derive(Clone, PartialEq, Debug)]
 pub struct TagPlan {
     /// Where it lives; for a derived tag, where its source lives.
-    pub point: Point,
+    pub point: PointPlan,
     /// When it is reported.
     pub report: Report,
     /// Filters, swinging door, windows, limits; few tags have any.

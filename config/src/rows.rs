@@ -316,7 +316,7 @@ pub fn rows(plan: &Plan) -> Vec<Row> {
             else {
                 return None;
             };
-            let point = tag.point;
+            let point = tag.point.modbus()?;
             Some(Row {
                 device: plan.catalogue.devices[entry.device.index()].name.clone(),
                 url: format!("tcp://{host}:{port}"),

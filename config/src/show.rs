@@ -9,7 +9,7 @@ use crate::each::{self, Except};
 use crate::finding::Log;
 use crate::load::{self, Loaded};
 use crate::mask::mask;
-use crate::plan::{Deadband, DevicePlan, LinkPlan, Plan, TagPlan};
+use crate::plan::{Deadband, DevicePlan, LinkPlan, Plan, PointPlan, TagPlan, Transport};
 use crate::quantity::show_duration;
 use crate::reader::Reader;
 use crate::source::Sources;
@@ -17,9 +17,10 @@ use crate::texts::phrase;
 use crate::tree::{Entry, Table, Value};
 
 /// Keys of a tag in the order they are shown.
-const ORIGINS: [&str; 21] = [
-    "std", "at", "type", "order", "unit", "scale", "offset", "raw", "eng", "clamp", "valid",
-    "rate", "deadband", "max_gap", "filter", "swing", "window", "limits", "lane", "grade", "label",
+const ORIGINS: [&str; 22] = [
+    "std", "at", "node", "type", "order", "unit", "scale", "offset", "raw", "eng", "clamp",
+    "valid", "rate", "deadband", "max_gap", "filter", "swing", "window", "limits", "lane", "grade",
+    "label",
 ];
 
 /// One device written out as it will run. `None` when there is no such
@@ -64,6 +65,12 @@ fn write_head(out: &mut String, plan: &Plan, position: usize) {
     if !entry.handle.is_empty() {
         let _ = writeln!(out, "  handle       {}", entry.handle);
     }
+    if let Transport::OpcUa(server) = transport {
+        let timeout = show_duration(*timeout);
+        let _ = writeln!(out, "  server       {}, {access}", server.url);
+        let _ = writeln!(out, "  security     {}, {timeout} timeout", server.security);
+        return;
+    }
     let _ = writeln!(out, "  link         {name} ({transport}), unit {unit}, {access}");
     let _ = writeln!(
         out,
@@ -79,10 +86,9 @@ fn write_tag(out: &mut String, plan: &Plan, tag: &TagPlan, entry: &TagEntry) {
         let _ = writeln!(out, "\n  {}\n    {type_name}, told by {of}, {lane} lane", entry.name);
         return;
     }
-    let point = &tag.point;
-    let type_name = match entry.data_type {
-        DataType::String => format!("STRING[{}]", point.string_bytes),
-        other => other.name().to_owned(),
+    let type_name = match (entry.data_type, &tag.point) {
+        (DataType::String, PointPlan::Modbus(point)) => format!("STRING[{}]", point.string_bytes),
+        (other, _) => other.name().to_owned(),
     };
     let period = plan
         .links
@@ -91,8 +97,13 @@ fn write_tag(out: &mut String, plan: &Plan, tag: &TagPlan, entry: &TagEntry) {
         .find(|group| group.device == entry.device && group_holds(plan, group.tags.as_slice(), tag))
         .map_or_else(String::new, |group| show_duration(group.period));
     let _ = writeln!(out, "\n  {}", entry.name);
-    let _ = write!(out, "    {} {type_name}", point.address);
-    if point.width() > 1 && entry.data_type != DataType::String {
+    let _ = match &tag.point {
+        PointPlan::Modbus(point) => write!(out, "    {} {type_name}", point.address),
+        PointPlan::OpcUa(node) => write!(out, "    {node} {type_name}"),
+    };
+    if let Some(point) = tag.point.modbus().filter(|point| point.width() > 1)
+        && entry.data_type != DataType::String
+    {
         let _ = write!(out, " {}", point.order.name());
     }
     let _ = write!(out, ", every {period}");

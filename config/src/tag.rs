@@ -2,18 +2,20 @@
 
 use std::time::Duration;
 
-use forehearth_modbus::{Point, RegisterOrder, Table};
+use forehearth_modbus::{RegisterOrder, Table};
 use forehearth_model::{DataType, Grade, Lane, Scaling, TagKind};
 
 use crate::broker::GRADES;
 use crate::counter::{self, CounterDraft};
+use crate::device::Driver;
 use crate::expr::Scope;
 use crate::finding::{Finding, Log};
 use crate::keys::{
     self,
     tag::{TAG_KEYS, WRITE_KEYS},
 };
-use crate::plan::{Deadband, FilterPlan, LimitsPlan, Report};
+use crate::opcua::{self, Namespaces};
+use crate::plan::{Deadband, FilterPlan, LimitsPlan, PointPlan, Report};
 use crate::point::{self, AddressParam, is_number};
 use crate::quantity;
 use crate::reader::{At, Reader};
@@ -37,6 +39,9 @@ pub(crate) const MAX_GAP: (Duration, Duration) =
 
 /// What a device says for all of its tags.
 pub(crate) struct Surroundings<'a> {
+    pub(crate) driver: Driver,
+    /// Of OPC UA: aliases and their URIs.
+    pub(crate) namespaces: &'a Namespaces,
     pub(crate) scope: &'a Scope,
     pub(crate) params: &'a [AddressParam],
     /// `[rates]` by name.
@@ -57,7 +62,8 @@ pub(crate) struct TagDraft {
     pub(crate) name: String,
     pub(crate) name_place: Place,
     pub(crate) at_place: Place,
-    pub(crate) points: Vec<Point>,
+    pub(crate) points: Vec<PointPlan>,
+    pub(crate) data_type: DataType,
     pub(crate) is_array: bool,
     /// `overlap = true`: read twice on purpose.
     pub(crate) may_overlap: bool,
@@ -98,18 +104,11 @@ pub(crate) fn read(
             versions::unsupported(log, entry.key_place, key);
         }
     }
-    let at = if reader.entry("at").is_none() {
-        reader.missing("at", "at = \"40001\"");
-        None
-    } else {
-        reader.filled_text("at")
+    let spot = match around.driver {
+        Driver::Modbus => read_registers(&reader, around),
+        Driver::OpcUa => read_node(&reader, around),
     };
-    let address = at.as_ref().and_then(|at| point::address(log, at, around.params));
-    let shape = point::shape(&reader);
-    let order =
-        if reader.entry("order").is_some() { point::order(&reader) } else { Some(around.order) };
-    let data_type = shape.map(|shape| shape.of.data_type);
-    check_order(&reader, data_type);
+    let data_type = spot.data_type;
 
     let scaling = scaling::read(&reader, data_type);
     let standard = standard::read(&reader, data_type);
@@ -122,7 +121,7 @@ pub(crate) fn read(
         limits::check_deadband(log, deadband, limits);
     }
     check_enum(&reader, data_type);
-    check_write(&reader, around, address.map(|address| address.table), valid);
+    check_write(&reader, around, spot.table, valid);
 
     let (period, rate_place) = read_rate(&reader, around, name_place)?;
     let unit = standard::unit(&reader, standard);
@@ -159,15 +158,14 @@ pub(crate) fn read(
     }
     let may_overlap = reader.boolean("overlap").is_some_and(|overlap| overlap.value);
 
-    let at = at?;
-    let shape = shape?;
-    let points = point::points(log, &at, address?, shape, order?)?;
+    let (at_place, points) = spot.points?;
     Some(TagDraft {
         name: name.to_owned(),
         name_place,
-        at_place: at.place,
+        at_place,
         points,
-        is_array: shape.count.is_some(),
+        data_type: data_type?,
+        is_array: spot.is_array,
         may_overlap,
         period,
         rate_place,
@@ -204,6 +202,57 @@ pub(crate) fn read(
         counter,
         limits: limits.map(|limits| limits.plan),
     })
+}
+
+/// Where a tag is read, as far as its table could be understood.
+#[derive(Default)]
+struct Spot {
+    data_type: Option<DataType>,
+    /// Of Modbus.
+    table: Option<Table>,
+    is_array: bool,
+    points: Option<(Place, Vec<PointPlan>)>,
+}
+
+/// `at`, `type` and `order` of a Modbus tag.
+fn read_registers(reader: &Reader<'_>, around: &Surroundings<'_>) -> Spot {
+    let log = reader.log;
+    if let Some(entry) = reader.entry("node") {
+        let finding = Finding::new(&texts::KEY_OF_OTHER_DRIVER, entry.key_place);
+        log.report(finding.with("key", "node").with("driver", "modbus"));
+    }
+    let at = if reader.entry("at").is_none() {
+        reader.missing("at", "at = \"40001\"");
+        None
+    } else {
+        reader.filled_text("at")
+    };
+    let address = at.as_ref().and_then(|at| point::address(log, at, around.params));
+    let shape = point::shape(reader);
+    let order =
+        if reader.entry("order").is_some() { point::order(reader) } else { Some(around.order) };
+    let data_type = shape.map(|shape| shape.of.data_type);
+    check_order(reader, data_type);
+    let points = || {
+        let at = at?;
+        let points = point::points(log, &at, address?, shape?, order?)?;
+        Some((at.place, points.into_iter().map(PointPlan::Modbus).collect()))
+    };
+    Spot {
+        data_type,
+        table: address.map(|address| address.table),
+        is_array: shape.is_some_and(|shape| shape.count.is_some()),
+        points: points(),
+    }
+}
+
+/// `node` and `type` of an OPC UA tag.
+fn read_node(reader: &Reader<'_>, around: &Surroundings<'_>) -> Spot {
+    opcua::refuse_tag_keys(reader);
+    let node = opcua::node(reader, around.namespaces);
+    let place = reader.entry("node").map_or(reader.place(), |entry| entry.node.place);
+    let points = node.map(|node| (place, vec![PointPlan::OpcUa(node)]));
+    Spot { data_type: opcua::data_type(reader), points, ..Spot::default() }
 }
 
 /// `tag` says "not for this type": one text for all keys that need a number.

@@ -117,6 +117,8 @@ impl Load {
 pub(crate) fn check(log: &Log, field: &Field) {
     for (link, places) in field.links.iter().zip(&field.rate_places) {
         let speed = match &link.plan.transport {
+            // The server is asked for what it has, and says so when it can't.
+            Transport::OpcUa(_) => continue,
             Transport::ModbusTcp { .. } => None,
             Transport::ModbusLine(line) => Some(Speed::of(line)),
         };
@@ -209,11 +211,11 @@ fn share(
     group: &GroupPlan,
     place: Place,
 ) -> Share {
-    let points: Vec<(TagId, Point)> =
-        group.tags.iter().map(|tag| (*tag, field.tags[tag.index()].point)).collect();
+    let point = |tag: &TagId| Some((*tag, field.tags[tag.index()].point.modbus()?));
+    let points: Vec<(TagId, Point)> = group.tags.iter().filter_map(point).collect();
     let join = match &link.transport {
         _ if !link.join => Join::Never,
-        Transport::ModbusTcp { .. } => Join::DEFAULT,
+        Transport::ModbusTcp { .. } | Transport::OpcUa(_) => Join::DEFAULT,
         Transport::ModbusLine(line) => {
             Join::Gap(timing_of_driver(line).break_even(PLANNED_TURNAROUND))
         }

@@ -109,9 +109,16 @@ fn read_one<'a>(reader: &Reader<'a>, field: &Tags<'_>, sound: bool) -> Option<Te
     for entry in &expect?.value.entries {
         test.expected.extend(read_expected(reader, field, position, entry));
     }
-    let known = |tag: &TagId| test.registers_of(&field.plans[tag.index()].point).is_some();
-    for (tag, node) in test.expected.iter().filter(|(tag, _)| !known(tag)) {
-        let point = field.plans[tag.index()].point;
+    for (tag, node) in &test.expected {
+        let Some(point) = field.plans[tag.index()].point.modbus() else {
+            // Only registers can be written down beforehand.
+            let finding = Finding::new(&texts::KEY_OF_OTHER_DRIVER, device.place);
+            reader.log.report(finding.with("key", "[[test]]").with("driver", "opcua"));
+            return None;
+        };
+        if test.registers_of(&point).is_some() {
+            continue;
+        }
         let finding = Finding::new(&texts::TEST_LACKS, node.place)
             .with("tag", field.entries[tag.index()].name.as_str())
             .with("at", point.address.to_string())
@@ -249,7 +256,8 @@ impl Test<'_> {
     fn compare(&self, log: &Log, field: &Tags<'_>) {
         for (tag, node) in &self.expected {
             let entry = &field.entries[tag.index()];
-            let Some(sample) = self.reading(*tag, field.plans[tag.index()].point) else { continue };
+            let point = field.plans[tag.index()].point.modbus();
+            let Some(sample) = point.and_then(|p| self.reading(*tag, p)) else { continue };
             let read = entry.scaling.engineering(&sample.value);
             if same(&read, &node.value) {
                 continue;

@@ -113,7 +113,7 @@ fn the_catalogue_says_what_every_tag_means() {
     let (voltage, place) = find("cell_voltage");
     assert_eq!((voltage.unit.as_str(), voltage.unit_code.as_str()), ("V", "VLT"));
     assert_eq!(voltage.label[1], "槽电压");
-    assert_eq!(place.point.address.to_string(), "40101 (hr:100)");
+    assert_eq!(place.point.modbus().unwrap().address.to_string(), "40101 (hr:100)");
     assert_eq!(place.report.deadband, Deadband::Absolute(0.002));
     let (temp, _) = find("bath_temp");
     assert_eq!(temp.valid, Some((800.0, 1100.0)));
@@ -122,10 +122,10 @@ fn the_catalogue_says_what_every_tag_means() {
     assert_eq!(count.kind, TagKind::Counter);
     let (flag, place) = find("ae_flag");
     assert_eq!((flag.data_type, flag.lane), (DataType::Bool, Lane::Alarm));
-    assert_eq!(place.point.address.bit, Some(0));
+    assert_eq!(place.point.modbus().unwrap().address.bit, Some(0));
     let (last, place) = find("anode_current[23]");
     assert_eq!(last.data_type, DataType::Int);
-    assert_eq!(place.point.address.offset, 100 + 20 + 23);
+    assert_eq!(place.point.modbus().unwrap().address.offset, 100 + 20 + 23);
 }
 
 #[test]

@@ -79,6 +79,13 @@ impl Map {
         self
     }
 
+    /// Adds devices as they are written.
+    #[must_use]
+    pub fn written(mut self, devices: &str) -> Self {
+        let _ = write!(self.devices, "\n{devices}\n");
+        self
+    }
+
     /// Adds a device per port, `device-0` and so on, with the read counter of
     /// `modbus_server.py` as the tag `count`.
     #[must_use]

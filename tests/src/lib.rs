@@ -17,6 +17,7 @@ pub mod eventually;
 pub mod gateway;
 pub mod native;
 pub mod network;
+pub mod opcua;
 pub mod peer;
 pub mod proof;
 pub mod sparkplug;

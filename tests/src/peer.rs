@@ -89,6 +89,15 @@ impl Peer {
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{}: {line}: {error}", self.what))
     }
 
+    /// Gives an order and returns the answer.
+    ///
+    /// # Panics
+    /// When the peer doesn't answer in JSON.
+    pub fn ask(&mut self, order: &str) -> Value {
+        writeln!(self.stdin, "{order}").expect("the peer lives");
+        self.json()
+    }
+
     /// Gives an order and waits until it is carried out.
     ///
     /// # Panics

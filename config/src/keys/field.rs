@@ -5,11 +5,13 @@ use super::Kind::{
     Variables, Word,
 };
 use super::Need::{Default, Optional, Refused, Required};
+use super::gateway::PASSWORD;
 use super::link::{BUDGET, LINK, QUIRKS};
 use super::tag::TAG;
 use super::{Kind, Section};
 use crate::link::{INFLIGHT, TIMEOUT};
-use crate::tag::MAX_GAP;
+use crate::opcua::SECURITIES;
+use crate::tag::{MAX_GAP, RATE};
 
 super::keys! {
     /// Of a file of devices/.
@@ -83,25 +85,29 @@ super::keys! {
         "budget": Table(&BUDGET), Optional,
             "What a careful owner allows." / "设备所有者允许的访问量。", "budget = { requests_per_second = 2, timeout = \"800ms\" }";
         "timeout": Duration(TIMEOUT.0, TIMEOUT.1), Default("\"1s\""),
-            "Deadline of a request, on a link of its own." / "请求的时限，须独占链路。", "timeout = \"1s\"";
+            "Deadline of a request, on a link of its own; of OPC UA 2s when not given." / "请求的时限，须独占链路；OPC UA 未写时为 2s。", "timeout = \"1s\"";
         "inflight": Integer(1, INFLIGHT), Default("1"),
             "Requests under way at once, on a link of its own." / "同时进行的请求数，须独占链路。", "inflight = 1";
     }
 
-    /// Keys of devices behind other drivers.
-    FOREIGN_KEYS = {
-        "security": Text, Refused,
-            "OPC UA: security policy and mode." / "OPC UA：安全策略和模式。", "security = \"Basic256Sha256/SignAndEncrypt\"";
-        "user": Text, Refused,
+    /// Keys of OPC UA devices.
+    OPCUA_KEYS = {
+        "security": Word(&SECURITIES), Optional,
+            "OPC UA: security policy and mode; required, and None must be written out." / "OPC UA：安全策略和模式；必须写，None 也要明确写出。", "security = \"Basic256Sha256/SignAndEncrypt\"";
+        "user": Text, Optional,
             "OPC UA: user name." / "OPC UA：用户名。", "user = \"fh-read\"";
-        "password": Scalar, Refused,
+        "password": Table(&PASSWORD), Optional,
             "OPC UA: where the password is read from." / "OPC UA：密码的来源。", "password = { credential = \"dcs-a\" }";
-        "namespace": Kind::NamedTexts, Refused,
-            "OPC UA: aliases of namespaces." / "OPC UA：命名空间的别名。", "namespace = { dcs = \"urn:vendor:dcs:plant\" }";
-        "mode": Word(&["subscribe", "poll"]), Refused,
+        "trust": Text, Optional,
+            "OPC UA: fingerprint of the server's certificate." / "OPC UA：服务器证书的指纹。", "trust = \"sha256:5f2c8a1e90b7d34466aa0f1be2c97d5803e4b1a2f6c8d7e9001122334455aabb\"";
+        "trust_folder": Text, Default("\"trust\""),
+            "OPC UA: folder with certificates of servers that are trusted, relative to gateway.toml." / "OPC UA：受信任服务器证书的文件夹，相对于 gateway.toml。", "trust_folder = \"trust\"";
+        "namespace": Kind::NamedTexts, Optional,
+            "OPC UA: aliases of namespaces; the server's number is looked up at each connect." / "OPC UA：命名空间的别名；服务器中的编号在每次连接时查询。", "namespace = { dcs = \"urn:vendor:dcs:plant\" }";
+        "mode": Word(&["subscribe", "poll"]), Default("\"subscribe\""),
             "OPC UA: how values arrive." / "OPC UA：数据获取方式。", "mode = \"subscribe\"";
-        "sampling": Text, Refused,
-            "OPC UA: sampling interval of the server." / "OPC UA：服务器的采样间隔。", "sampling = \"250ms\"";
+        "sampling": Duration(RATE.0, RATE.1), Optional,
+            "OPC UA: how often the server looks at values; default: as often as it sends them, `rate`." / "OPC UA：服务器查看数值的间隔；默认与发送周期 `rate` 相同。", "sampling = \"250ms\"";
         "browse": Scalar, Refused,
             "OPC UA: tags that are found by browsing." / "OPC UA：通过浏览找到的点位。", "browse = [{ under = \"dcs:s=FC201.Valves\", depth = 3 }]";
     }
@@ -158,7 +164,7 @@ static DEVICE: Section = Section {
         "One device, or one for each value of `for`. The parameters of its profile are keys too.",
         "一台设备，或 `for` 的每个值一台。其设备类型的参数也是可用的键。",
     ],
-    keys: &[DEVICE_KEYS, SHARED_KEYS, QUIRKS, FOREIGN_KEYS],
+    keys: &[DEVICE_KEYS, SHARED_KEYS, QUIRKS, OPCUA_KEYS],
     scoped: true,
     open: true,
 };
@@ -170,7 +176,7 @@ static OVERRIDE: Section = Section {
         "What is different on one device; all keys of a device but name, profile, for and except.",
         "某一台设备的不同之处；除 name、profile、for 和 except 外的所有设备键。",
     ],
-    keys: &[OVERRIDE_KEYS, SHARED_KEYS, QUIRKS, FOREIGN_KEYS],
+    keys: &[OVERRIDE_KEYS, SHARED_KEYS, QUIRKS, OPCUA_KEYS],
     scoped: true,
     open: true,
 };

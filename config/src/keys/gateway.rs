@@ -117,7 +117,7 @@ static BROKER: Section = Section {
     open: false,
 };
 
-static PASSWORD: Section = Section {
+pub(super) static PASSWORD: Section = Section {
     name: "password",
     heading: "password = { … }",
     doc: [

@@ -18,7 +18,7 @@ super::keys! {
     /// Of a tag.
     TAG_KEYS = {
         "at": Text, Optional,
-            "Where it is read; the notation decides the base: 40001 counts from 1, hr:0 from 0; `base+10.3` starts from a parameter, .3 is a bit. Required, here or in the profile." / "读取位置；写法决定基数：40001 从 1 计数，hr:0 从 0 计数；`base+10.3` 从参数起算，.3 为位。必填，此处或设备类型中。", "at = \"hr:100\"";
+            "Where it is read; the notation decides the base: 40001 counts from 1, hr:0 from 0; `base+10.3` starts from a parameter, .3 is a bit. Required for Modbus, here or in the profile." / "读取位置；写法决定基数：40001 从 1 计数，hr:0 从 0 计数；`base+10.3` 从参数起算，.3 为位。必填，此处或设备类型中。", "at = \"hr:100\"";
         "type": Text, Optional,
             "IEC 61131-3 type (BOOL SINT USINT INT UINT DINT UDINT LINT ULINT REAL LREAL STRING[n] BYTE WORD DWORD LWORD) or i16 to f64; T[n] is an array. Required, here or in the profile." / "IEC 61131-3 类型（BOOL SINT USINT INT UINT DINT UDINT LINT ULINT REAL LREAL STRING[n] BYTE WORD DWORD LWORD）或 i16 至 f64；T[n] 为数组。必填，此处或设备类型中。", "type = \"REAL\"";
         "order": Word(&["AB", "BA", "ABCD", "CDAB", "BADC", "DCBA", "ABCDEFGH", "GHEFCDAB", "BADCFEHG", "HGFEDCBA"]), Optional,
@@ -77,8 +77,8 @@ super::keys! {
             "How digits are packed." / "数字的编码方式。", "codec = \"bcd\"";
         "std": Text, Optional,
             "Point of the data dictionary (config/dictionary); gives unit, kind, range, grade and label where the tag is silent." / "数据字典（config/dictionary）中的点；点位未写时由它给出单位、类型、范围、等级和名称。", "std = \"al.pot.voltage\"";
-        "node": Text, Refused,
-            "OPC UA: node id." / "OPC UA：节点标识。", "node = \"dcs:s=FC201.LT_201.PV\"";
+        "node": Text, Optional,
+            "OPC UA: the node, by an alias of `namespace` and its identifier (s= name, i= number, g= GUID, b= Base64); required there, with `type`." / "OPC UA：节点，写作 `namespace` 的别名加标识（s= 名称，i= 编号，g= GUID，b= Base64）；此时必须写，并写 `type`。", "node = \"dcs:s=FC201.LT_201.PV\"";
         "path": Text, Refused,
             "OPC UA: browse path." / "OPC UA：浏览路径。", "path = \"/Objects/dcs:FC201/dcs:BIAS\"";
     }

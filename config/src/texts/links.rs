@@ -12,8 +12,8 @@ super::table! {
         title: "`{scheme}` is not known here" / "此处不支持 `{scheme}`",
         label: "" / "",
         help: "one of: {known}" / "可选：{known}",
-        explain: "Links know tcp, rtu+tcp, ascii+tcp and serial; brokers know mqtt, mqtts, ws and wss." /
-            "链路支持 tcp、rtu+tcp、ascii+tcp 和 serial；代理支持 mqtt、mqtts、ws 和 wss。"
+        explain: "Links know tcp, rtu+tcp, ascii+tcp and serial; OPC UA devices know opc.tcp, in a `url` of their own; brokers know mqtt, mqtts, ws and wss." /
+            "链路支持 tcp、rtu+tcp、ascii+tcp 和 serial；OPC UA 设备在自己的 `url` 中用 opc.tcp；代理支持 mqtt、mqtts、ws 和 wss。"
     }
     WRONG_HOST = 1303 Error {
         title: "`{value}` is no host and port" / "`{value}` 不是有效的主机和端口",
@@ -72,11 +72,11 @@ super::table! {
             "设备类型或设备一旦为只读，后面合并的内容都不能使其可写。"
     }
     KEY_OF_OTHER_DRIVER = 1311 Error {
-        title: "`{key}` is not for driver = \"modbus\"" / "`{key}` 不适用于 driver = \"modbus\"",
+        title: "`{key}` is not for driver = \"{driver}\"" / "`{key}` 不适用于 driver = \"{driver}\"",
         label: "" / "",
         help: "leave it out" / "请删去",
-        explain: "Security, user, namespace and the like belong to OPC UA devices; Modbus has none of them." /
-            "security、user、namespace 等属于 OPC UA 设备；Modbus 没有这些。"
+        explain: "Security, user, namespace and nodes belong to OPC UA devices; addresses, units, orders, register limits and shared links to Modbus." /
+            "security、user、namespace 和节点属于 OPC UA 设备；地址、站号、字节顺序、寄存器数限制和共用链路属于 Modbus。"
     }
     RATE_UNREACHABLE = 1312 Error {
         title: "link `{link}` can't keep `{rate}`: it needs at least {needed}" / "链路 `{link}` 达不到 `{rate}`：至少需要 {needed}",

@@ -8,6 +8,7 @@ mod gateway;
 mod lines;
 mod links;
 mod names;
+mod opcua;
 pub(crate) mod phrase;
 mod points;
 mod profiles;
@@ -65,6 +66,7 @@ pub(crate) use gateway::*;
 pub(crate) use lines::*;
 pub(crate) use links::*;
 pub(crate) use names::*;
+pub(crate) use opcua::*;
 pub(crate) use points::*;
 pub(crate) use profiles::*;
 pub(crate) use tags::*;
@@ -83,6 +85,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static CodeText> {
         gateway::TABLE,
         names::TABLE,
         trials::TABLE,
+        opcua::TABLE,
         versions::TABLE,
     ]
     .into_iter()

@@ -56,6 +56,7 @@ phrases! {
     A_SECRET = "{ credential = \"name\" } or { file = \"path\" }" / "{ credential = \"名称\" } 或 { file = \"路径\" }";
     A_FOR = "a range \"1..=300\", a list [\"a\", \"b\"] or \"csv:file.csv\"" / "范围 \"1..=300\"、列表 [\"a\", \"b\"] 或 \"csv:file.csv\"";
     A_FOR_ITEM = "a whole number or a text" / "整数或文本";
+    A_NAMESPACE = "the URI of a namespace such as \"urn:vendor:dcs:plant\"" / "命名空间的 URI，例如 \"urn:vendor:dcs:plant\"";
     AN_ADDRESS = "an address such as \"hr:100\"" / "地址，例如 \"hr:100\"";
 
     // What is named.

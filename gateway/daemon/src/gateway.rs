@@ -1,6 +1,6 @@
 //! The gateway: the one place where all rooms are wired together.
 //!
-//! Queues and their bounds: each poller hands scans to the conditioner over
+//! Queues and their bounds: each link hands scans to the conditioner over
 //! one channel of [`SCANS`] polls; batches wait in the buffer, which bounds
 //! itself in memory and on disk; each broker link bounds what it has in flight.
 //!
@@ -15,23 +15,21 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use forehearth_buffer::Buffer;
-use forehearth_config::{LinkPlan, Plan, Transport};
-use forehearth_driver::Driver;
-use forehearth_driver_modbus::{GroupSettings, ModbusBus, ModbusTcp, TcpSettings};
-use forehearth_modbus::Join;
-use forehearth_model::{CatalogueHash, LinkId};
+use forehearth_config::Plan;
+use forehearth_model::CatalogueHash;
 use forehearth_pipeline::Settings;
 use forehearth_publish::{Destination, HealthSource};
-use forehearth_source::{Group, Link, Polled, Poller};
+use forehearth_source::Polled;
 use forehearth_telemetry::catalogue;
 use forehearth_telemetry::health::{Health, State};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::condition::Conditioner;
+use crate::drivers::{self, DriverError, LinkTask};
 use crate::outbox::BufferOutbox;
 use crate::rooms::Rooms;
-use crate::{brokers, clock, lines, status, summary};
+use crate::{brokers, clock, status, summary};
 
 /// Polls that wait for the conditioner. Chosen: a second of the largest plant
 /// (50 devices of 8 requests); a full queue means that the processor can't
@@ -48,13 +46,8 @@ pub enum StartError {
     #[error(transparent)]
     Buffer(#[from] forehearth_buffer::OpenError),
     /// A device of the map can't be read.
-    #[error("link `{link}`: {reason}")]
-    Device {
-        /// Which link.
-        link: String,
-        /// What is wrong with it.
-        reason: forehearth_driver_modbus::SetupError,
-    },
+    #[error(transparent)]
+    Driver(#[from] DriverError),
     /// A broker can't be served as it is written.
     #[error("broker `{broker}`: {reason}")]
     Broker {
@@ -90,9 +83,9 @@ pub async fn run(plan: Plan, state: &Path, stop: watch::Receiver<bool>) -> Resul
     let buffer = Arc::new(buffer);
     let conditioner = Arc::new(Conditioner::new(&plan, &settings, Arc::clone(&buffer)));
 
+    let plan = Arc::new(plan);
     let (scans, queue) = mpsc::channel(SCANS);
-    let pollers = pollers(&plan, &scans, started)?;
-    drop(scans);
+    let pollers = link_tasks(&plan, state, scans, started).await?;
     let destinations = destinations(&plan, hash, &health(&plan, &settings, &conditioner))?;
     let rooms = Rooms {
         gateway: plan.gateway.id.clone(),
@@ -103,7 +96,7 @@ pub async fn run(plan: Plan, state: &Path, stop: watch::Receiver<bool>) -> Resul
             .links
             .iter()
             .map(|l| l.name.clone())
-            .zip(pollers.iter().map(Poller::status))
+            .zip(pollers.iter().map(LinkTask::status))
             .collect(),
         brokers: plan.brokers.iter().map(|broker| (broker.name.clone(), Arc::default())).collect(),
     };
@@ -127,7 +120,7 @@ pub async fn run(plan: Plan, state: &Path, stop: watch::Receiver<bool>) -> Resul
 /// a reading.
 async fn serve(
     rooms: Arc<Rooms>,
-    pollers: Vec<Poller>,
+    pollers: Vec<LinkTask>,
     queue: mpsc::Receiver<Polled>,
     destinations: Vec<Destination>,
     listen: Option<SocketAddr>,
@@ -219,55 +212,17 @@ async fn open_buffer(
     Ok(opened.map_err(|panic| StartError::System(std::io::Error::other(panic)))??)
 }
 
-/// A poller per link.
-fn pollers(
-    plan: &Plan,
-    scans: &mpsc::Sender<Polled>,
+/// A task per link, made on a thread that may block: at the first start the
+/// certificate for OPC UA is made.
+async fn link_tasks(
+    plan: &Arc<Plan>,
+    state: &Path,
+    scans: mpsc::Sender<Polled>,
     start: Instant,
-) -> Result<Vec<Poller>, StartError> {
-    let mut first_group = 0;
-    let mut pollers = Vec::with_capacity(plan.links.len());
-    for (id, link) in (0..).map(LinkId).zip(&plan.links) {
-        let groups = link.groups.iter().map(|group| Group {
-            device: group.device,
-            period: group.period,
-            tags: group.tags.clone(),
-        });
-        let wanted = Link { id, name: link.name.clone(), groups: groups.collect(), first_group };
-        let driver = driver(plan, link)?;
-        pollers.push(Poller::new(wanted, driver, scans.clone(), clock::now, start));
-        first_group += u32::try_from(link.groups.len()).unwrap_or(u32::MAX);
-    }
-    Ok(pollers)
-}
-
-/// The registry of built-in drivers.
-fn driver(plan: &Plan, link: &LinkPlan) -> Result<Box<dyn Driver>, StartError> {
-    let groups = link.groups.iter().map(|group| GroupSettings {
-        device: group.device,
-        unit: plan.devices[group.device.index()].unit,
-        tags: group.tags.iter().map(|tag| (*tag, plan.tags[tag.index()].point)).collect(),
-    });
-    let driver: Result<Box<dyn Driver>, _> = match &link.transport {
-        Transport::ModbusTcp { host, port } => {
-            let settings = TcpSettings {
-                timeout: link.timeout,
-                inflight: link.inflight,
-                max_words: link.max_words,
-                max_bits: link.max_bits,
-                pause_after_connect: link.pause_after_connect,
-                pause_between: link.pause_between,
-                join: if link.join { Join::DEFAULT } else { Join::Never },
-                ..TcpSettings::new(host.clone(), *port)
-            };
-            ModbusTcp::new(settings, groups).map(|driver| Box::new(driver) as _)
-        }
-        Transport::ModbusLine(line) => {
-            let settings = lines::settings(link, line).map_err(std::io::Error::other)?;
-            ModbusBus::new(settings, groups).map(|driver| Box::new(driver) as _)
-        }
-    };
-    driver.map_err(|reason| StartError::Device { link: link.name.clone(), reason })
+) -> Result<Vec<LinkTask>, StartError> {
+    let (plan, state) = (Arc::clone(plan), state.to_owned());
+    let made = tokio::task::spawn_blocking(move || drivers::tasks(&plan, &state, &scans, start));
+    Ok(made.await.map_err(|panic| StartError::System(std::io::Error::other(panic)))??)
 }
 
 /// What the health topic says, as of when it is asked.

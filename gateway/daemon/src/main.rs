@@ -9,9 +9,12 @@ mod cli;
 mod clock;
 mod commands;
 mod condition;
+mod drivers;
 mod gateway;
 mod lines;
 mod logging;
+#[cfg(feature = "opcua")]
+mod opcua;
 mod outbox;
 mod rooms;
 mod secrets;

@@ -26,8 +26,7 @@ pub(crate) async fn stage(how: How) -> (Server, Proxy, Listener) {
     let proxy = Proxy::before(server.port).await;
     let listener = Listener::start(settings(proxy.port, counter()));
     listener.until("the first value", 10, |said| said.iter().any(|s| count(s).is_some())).await;
-    // node-opcua samples by a timer of 50 ms, asyncua each value.
-    server.count(if how.node { 200 } else { 20 }).await;
+    server.count(20).await;
     let met = |said: &[Said]| said.iter().filter_map(count).max() > Some(10);
     listener.until("the counter runs", 10, met).await;
     (server, proxy, listener)

@@ -163,6 +163,7 @@ impl Listener {
     }
 
     /// As [`until`](Self::until), without copying what was said.
+    #[allow(dead_code, reason = "the bench waits with it")]
     pub(crate) async fn wait_for_samples(&self, samples: usize, seconds: u64) {
         let end = Instant::now() + Duration::from_secs(seconds);
         while self.ear.record.lock().unwrap().said.len() < samples {

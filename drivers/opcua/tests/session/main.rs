@@ -4,8 +4,6 @@
 
 mod cuts;
 mod listener;
-mod load;
-mod other;
 mod polling;
 mod proxy;
 mod reading;

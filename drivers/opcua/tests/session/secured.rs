@@ -10,7 +10,7 @@ use crate::listener::{Listener, Said, count, counter, nothing_lost, settings};
 use crate::proxy::{Proxy, Weather};
 use crate::server::{How, Server};
 
-const SECURED: How = How { secured: true, items: 0, history: false, node: false };
+const SECURED: How = How { secured: true, items: 0, history: false };
 
 fn secured(server: &Server, security: &str) -> Settings {
     let mut settings = settings(server.port, counter());

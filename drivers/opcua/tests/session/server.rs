@@ -14,8 +14,6 @@ pub(crate) struct How {
     pub(crate) secured: bool,
     pub(crate) items: u32,
     pub(crate) history: bool,
-    /// node-opcua instead of asyncua; it has the counter only.
-    pub(crate) node: bool,
 }
 
 pub(crate) struct Server {
@@ -35,16 +33,11 @@ fn root() -> PathBuf {
 impl Server {
     pub(crate) async fn start(how: How) -> Self {
         let python = root().join(".venv/bin/python");
-        let (program, script) = if how.node {
-            (PathBuf::from("node"), "opcua_server.mjs")
-        } else {
-            assert!(python.exists(), "{} is missing: run `make test` once", python.display());
-            (python, "opcua_server.py")
-        };
+        assert!(python.exists(), "{} is missing: run `make test` once", python.display());
         let folder = tempfile::tempdir().unwrap();
-        let mut command = Command::new(program);
+        let mut command = Command::new(python);
         command
-            .arg(root().join("tests/peers").join(script))
+            .arg(root().join("tests/peers/opcua_server.py"))
             .arg("--folder")
             .arg(folder.path())
             .args(["--items", &how.items.to_string()])

@@ -1,6 +1,18 @@
-//! What a value costs. Not a test: run it by hand, optimised, with
-//! `cargo test --release -p forehearth-driver-opcua --test session -- --ignored --nocapture`.
-#![allow(clippy::print_stderr)]
+//! What a value costs: `cargo bench -p forehearth-driver-opcua`.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr
+)]
+
+#[path = "../tests/session/listener.rs"]
+#[allow(dead_code, reason = "the tests use the rest")]
+mod listener;
+#[path = "../tests/session/server.rs"]
+#[allow(dead_code, reason = "the tests use the rest")]
+mod server;
 
 use std::time::Instant;
 
@@ -26,8 +38,13 @@ fn peak_kib() -> String {
     status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default().to_owned()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "a measurement"]
+fn main() {
+    // `cargo test --all-targets` runs benches, too, without this word.
+    if std::env::args().any(|word| word == "--bench") {
+        tokio::runtime::Runtime::new().unwrap().block_on(ten_thousand_items());
+    }
+}
+
 async fn ten_thousand_items() {
     let mut server = Server::start(How { items: ITEMS, ..How::default() }).await;
     let items = (0..ITEMS).map(|n| item(TagId(n), &format!("dcs:s=Item{n}"), None)).collect();

@@ -1,0 +1,210 @@
+//! The registry of drivers: from each link of the plan to the task that reads it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use forehearth_config::{LinePlan, LinkPlan, OpcUaPlan, Plan, Transport};
+use forehearth_driver::Driver;
+use forehearth_driver_modbus::{GroupSettings, ModbusBus, ModbusTcp, TcpSettings};
+use forehearth_modbus::Join;
+use forehearth_model::{LinkId, TagId};
+use forehearth_source::{Group, Link, LinkStatus, Polled, Poller, Pusher};
+use tokio::sync::{mpsc, watch};
+
+use crate::{clock, lines};
+
+#[cfg(feature = "opcua")]
+use {
+    crate::opcua,
+    forehearth_config::OpcUaMode,
+    forehearth_driver_opcua::{Identity, OpcUaPoller, OpcUaSubscriber},
+};
+
+/// Why a link can't be read.
+#[derive(Debug, thiserror::Error)]
+pub enum DriverError {
+    /// What the driver has against it.
+    #[error("link `{link}`: {reason}")]
+    Modbus {
+        /// Which link.
+        link: String,
+        /// What is wrong with it.
+        reason: forehearth_driver_modbus::SetupError,
+    },
+    /// What stands in the way of the server.
+    #[cfg(feature = "opcua")]
+    #[error("link `{link}`: {reason}")]
+    OpcUa {
+        /// Which link.
+        link: String,
+        /// What is wrong with it.
+        reason: opcua::SetupError,
+    },
+    /// The gateway's own certificate for OPC UA.
+    #[cfg(feature = "opcua")]
+    #[error(transparent)]
+    Identity(#[from] forehearth_driver_opcua::IdentityError),
+    /// The program is a smaller one.
+    #[cfg(not(feature = "opcua"))]
+    #[error("link `{link}`: this program was built without OPC UA")]
+    NoOpcUa {
+        /// Which link.
+        link: String,
+    },
+    /// Something the system refused.
+    #[error("cannot start: {0}")]
+    System(#[from] std::io::Error),
+}
+
+/// The task of one link.
+pub enum LinkTask {
+    /// Its devices are asked.
+    Poll(Poller),
+    /// Its device speaks up by itself.
+    #[cfg_attr(not(feature = "opcua"), expect(dead_code, reason = "only OPC UA has such"))]
+    Push(Pusher),
+}
+
+impl LinkTask {
+    /// Where the state of the link can be read at any time, also after the end.
+    pub fn status(&self) -> Arc<LinkStatus> {
+        match self {
+            Self::Poll(poller) => poller.status(),
+            Self::Push(pusher) => pusher.status(),
+        }
+    }
+
+    /// Runs until `stop` holds true; see [`Poller::run`] and [`Pusher::run`].
+    pub async fn run(self, stop: watch::Receiver<bool>) {
+        match self {
+            Self::Poll(poller) => poller.run(stop).await,
+            Self::Push(pusher) => pusher.run(stop).await,
+        }
+    }
+}
+
+/// A task per link, none of them running. Blocks: the certificate of the
+/// gateway is made at its first start, and passwords are read.
+///
+/// # Errors
+/// When a link can't be read as it is written.
+pub fn tasks(
+    plan: &Plan,
+    state: &Path,
+    scans: &mpsc::Sender<Polled>,
+    start: Instant,
+) -> Result<Vec<LinkTask>, DriverError> {
+    #[cfg(feature = "opcua")]
+    let identity = opcua::identity(&plan.gateway.id, servers(plan), state)?;
+    #[cfg(not(feature = "opcua"))]
+    let (identity, _unused) = ((), state);
+    let mut first_group = 0;
+    let mut tasks = Vec::with_capacity(plan.links.len());
+    for (id, link) in (0..).map(LinkId).zip(&plan.links) {
+        let bench = Bench { plan, id, link, first_group, scans, start };
+        tasks.push(match &link.transport {
+            Transport::ModbusTcp { host, port } => bench.tcp(host, *port)?,
+            Transport::ModbusLine(line) => bench.line(line)?,
+            Transport::OpcUa(server) => bench.opcua(server, &identity)?,
+        });
+        first_group += u32::try_from(link.groups.len()).unwrap_or(u32::MAX);
+    }
+    Ok(tasks)
+}
+
+#[cfg(feature = "opcua")]
+fn servers(plan: &Plan) -> impl Iterator<Item = &OpcUaPlan> {
+    plan.links.iter().filter_map(|link| match &link.transport {
+        Transport::OpcUa(server) => Some(&**server),
+        _ => None,
+    })
+}
+
+/// One link and what its task is made of.
+struct Bench<'p> {
+    plan: &'p Plan,
+    id: LinkId,
+    link: &'p LinkPlan,
+    first_group: u32,
+    scans: &'p mpsc::Sender<Polled>,
+    start: Instant,
+}
+
+impl Bench<'_> {
+    fn poller(&self, driver: Box<dyn Driver>) -> LinkTask {
+        let groups = self.link.groups.iter().map(|group| Group {
+            device: group.device,
+            period: group.period,
+            tags: group.tags.clone(),
+        });
+        let link = Link {
+            id: self.id,
+            name: self.link.name.clone(),
+            groups: groups.collect(),
+            first_group: self.first_group,
+        };
+        LinkTask::Poll(Poller::new(link, driver, self.scans.clone(), clock::now, self.start))
+    }
+
+    fn tcp(&self, host: &str, port: u16) -> Result<LinkTask, DriverError> {
+        let link = self.link;
+        let settings = TcpSettings {
+            timeout: link.timeout,
+            inflight: link.inflight,
+            max_words: link.max_words,
+            max_bits: link.max_bits,
+            pause_after_connect: link.pause_after_connect,
+            pause_between: link.pause_between,
+            join: if link.join { Join::DEFAULT } else { Join::Never },
+            ..TcpSettings::new(host, port)
+        };
+        let driver = ModbusTcp::new(settings, self.groups());
+        Ok(self.poller(Box::new(driver.map_err(|reason| self.refused(reason))?)))
+    }
+
+    fn line(&self, line: &LinePlan) -> Result<LinkTask, DriverError> {
+        let settings = lines::settings(self.link, line).map_err(std::io::Error::other)?;
+        let driver = ModbusBus::new(settings, self.groups());
+        Ok(self.poller(Box::new(driver.map_err(|reason| self.refused(reason))?)))
+    }
+
+    /// What a Modbus driver reads.
+    fn groups(&self) -> impl Iterator<Item = GroupSettings> {
+        let plan = self.plan;
+        let point = |tag: &TagId| Some((*tag, plan.tags[tag.index()].point.modbus()?));
+        self.link.groups.iter().map(move |group| GroupSettings {
+            device: group.device,
+            unit: plan.devices[group.device.index()].unit,
+            tags: group.tags.iter().filter_map(point).collect(),
+        })
+    }
+
+    fn refused(&self, reason: forehearth_driver_modbus::SetupError) -> DriverError {
+        DriverError::Modbus { link: self.link.name.clone(), reason }
+    }
+
+    #[cfg(feature = "opcua")]
+    fn opcua(
+        &self,
+        server: &OpcUaPlan,
+        identity: &Option<Arc<Identity>>,
+    ) -> Result<LinkTask, DriverError> {
+        let name = &self.link.name;
+        let settings = opcua::settings(self.plan, self.link, server, identity.clone())
+            .map_err(|reason| DriverError::OpcUa { link: name.clone(), reason })?;
+        Ok(match server.mode {
+            OpcUaMode::Poll => self.poller(Box::new(OpcUaPoller::new(settings, clock::now))),
+            OpcUaMode::Subscribe => {
+                let driver = Box::new(OpcUaSubscriber::new(settings, clock::now));
+                let (id, name, out) = (self.id, name.clone(), self.scans.clone());
+                LinkTask::Push(Pusher::new(id, name, driver, out, clock::now, self.start))
+            }
+        })
+    }
+
+    #[cfg(not(feature = "opcua"))]
+    fn opcua(&self, _server: &OpcUaPlan, _identity: &()) -> Result<LinkTask, DriverError> {
+        Err(DriverError::NoOpcUa { link: self.link.name.clone() })
+    }
+}
