@@ -79,6 +79,28 @@ impl Map {
         self
     }
 
+    /// Adds a link with these lines of its own, and a device for each name and
+    /// unit, which all have these lines and these under `[device.tags]`.
+    #[must_use]
+    pub fn bus(
+        mut self,
+        url: &str,
+        of_link: &str,
+        devices: &[(String, u8)],
+        of_device: &str,
+        tags: &str,
+    ) -> Self {
+        let _ = write!(self.devices, "\n[[link]]\nname = \"bus\"\nurl  = \"{url}\"\n{of_link}\n");
+        for (name, unit) in devices {
+            let _ = write!(
+                self.devices,
+                "\n[[device]]\nname   = \"{name}\"\ndriver = \"modbus\"\nlink   = \"bus\"\n\
+                 unit   = {unit}\n{of_device}\n[device.tags]\n{tags}\n"
+            );
+        }
+        self
+    }
+
     /// Adds devices as they are written.
     #[must_use]
     pub fn written(mut self, devices: &str) -> Self {

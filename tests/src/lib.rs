@@ -15,6 +15,7 @@ pub mod broker;
 pub mod device;
 pub mod eventually;
 pub mod gateway;
+pub mod line;
 pub mod native;
 pub mod network;
 pub mod opcua;
