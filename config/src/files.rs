@@ -1,6 +1,6 @@
 //! The files of a map: `gateway.toml`, `profiles/*.toml`, `devices/*.toml` and the sheets they name.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
@@ -140,6 +140,11 @@ fn unreadable(log: &Log, sources: &mut Sources, name: &str, error: &io::Error) -
 
 /// The bytes of a file; `None` when there are too many.
 fn read_bytes(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    // A pipe or device named like a map would be read for ever.
+    let kind = fs::metadata(path)?;
+    if !kind.is_file() && !kind.is_dir() {
+        return Err(io::Error::other("not a regular file"));
+    }
     let mut bytes = Vec::new();
     File::open(path)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
     Ok((bytes.len() as u64 <= MOST_BYTES).then_some(bytes))

@@ -163,3 +163,14 @@ fn what_is_no_directory_is_a_finding() {
         assert!(loaded.plan.is_none() && loaded.report.errors() > 0, "{path}");
     }
 }
+
+#[test]
+fn a_pipe_named_like_a_map_is_a_finding_and_no_wait_for_ever() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("devices")).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(dir.path().join("devices/f.toml")).status();
+    assert!(made.unwrap().success(), "mkfifo is part of coreutils");
+    let loaded = forehearth_config::load(dir.path());
+    let said = forehearth_config::render(&loaded.report, forehearth_config::Lang::En, false);
+    assert!(said.contains("f.toml") && said.contains("not a regular file"), "{said}");
+}

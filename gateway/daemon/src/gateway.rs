@@ -56,6 +56,16 @@ pub enum StartError {
         /// What is wrong with it.
         reason: forehearth_publish::SettingsError,
     },
+    /// The gateway stopped while the disk took nothing.
+    #[error(
+        "stopped, and up to {waiting} readings that waited are LOST: the disk did not take them ({reason})"
+    )]
+    NotStored {
+        /// Readings that no broker had confirmed.
+        waiting: u64,
+        /// What is wrong with the disk.
+        reason: String,
+    },
     /// Something the system refused.
     #[error("cannot start: {0}")]
     System(#[from] std::io::Error),
@@ -111,8 +121,22 @@ pub async fn run(plan: Plan, state: &Path, stop: watch::Receiver<bool>) -> Resul
     );
     let listen = plan.status.map(|status| status.listen);
     drop(plan); // each room has its own part of it
-    serve(Arc::new(rooms), pollers, queue, destinations, listen, stop).await;
-    tracing::info!("gateway stopped; everything that waited is on disk");
+    let rooms = Arc::new(rooms);
+    serve(Arc::clone(&rooms), pollers, queue, destinations, listen, stop).await;
+    farewell(&rooms.snapshot())
+}
+
+/// What became of the readings that still wait.
+///
+/// # Errors
+/// When the disk did not take them: they end with this process.
+fn farewell(last: &status::Snapshot) -> Result<(), StartError> {
+    let waiting = last.destinations.iter().map(|books| books.waiting).max().unwrap_or(0);
+    if last.buffer.state != "ok" && waiting > 0 {
+        let reason = last.buffer.state.clone();
+        return Err(StartError::NotStored { waiting, reason });
+    }
+    tracing::info!("gateway stopped; {waiting} readings wait on disk for a broker");
     Ok(())
 }
 

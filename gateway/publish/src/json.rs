@@ -50,7 +50,6 @@ impl Json {
     /// When a device or tag name is not legal in a topic.
     pub(crate) fn new(
         topics: JsonTopics,
-        prefix: &str,
         shape: Shape,
         filter: Filter,
         plan: &Arc<Catalogue>,
@@ -58,7 +57,8 @@ impl Json {
     ) -> Result<Self, SettingsError> {
         let view = View::new(&filter, plan, hash, name_of);
         let current = Named::new(&topics, shape, view)?;
-        Ok(Self { topics, gap: format!("{prefix}/gap").into(), shape, filter, current })
+        let gap = topics.gap().into();
+        Ok(Self { topics, gap, shape, filter, current })
     }
 }
 

@@ -63,7 +63,7 @@ impl Opener {
                 let topics = JsonTopics::new(topic)
                     .map_err(|error| SettingsError::name("topic", topic, &error))?;
                 let shape = if *per_tag { Shape::PerTag } else { Shape::PerDevice };
-                Kind::Json(Arc::new(Json::new(topics, topic, shape, filter, plan, hash)?))
+                Kind::Json(Arc::new(Json::new(topics, shape, filter, plan, hash)?))
             }
         };
         let client_id = format!("{}-{}", plan.gateway, settings.name);

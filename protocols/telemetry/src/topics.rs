@@ -108,32 +108,53 @@ impl NativeTopics {
     }
 }
 
-/// Topics of a destination that gets JSON.
+/// Topics of a destination that gets JSON, from a template.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct JsonTopics {
-    prefix: String,
+    template: String,
 }
 
+/// Where a template takes the device's and the tag's name.
+const DEVICE: &str = "{device}";
+const TAG: &str = "{tag}";
+
 impl JsonTopics {
-    /// Topics below `prefix`.
+    /// Topics as `template` has them, with `{device}` and `{tag}` in it; what
+    /// is not in it follows as levels of its own.
     ///
     /// # Errors
-    /// When a level of the prefix is not legal.
-    pub fn new(prefix: &str) -> Result<Self, TopicError> {
-        prefix.split('/').try_for_each(|level| Level::new(level).map(drop))?;
-        Ok(Self { prefix: prefix.to_owned() })
+    /// When a level of the template is not legal.
+    pub fn new(template: &str) -> Result<Self, TopicError> {
+        template.split('/').try_for_each(|level| Level::new(level).map(drop))?;
+        let mut template = template.to_owned();
+        if !template.contains(DEVICE) {
+            template = format!("{template}/{DEVICE}");
+        }
+        Ok(Self { template })
     }
 
     /// Where all readings of a device go.
     #[must_use]
     pub fn device(&self, device: &Level) -> String {
-        format!("{}/{device}", self.prefix)
+        self.template.replace(DEVICE, device.as_str())
     }
 
     /// Where one tag goes.
     #[must_use]
     pub fn tag(&self, device: &Level, tag: &Level) -> String {
-        format!("{}/{device}/{tag}", self.prefix)
+        let topic = self.device(device);
+        if self.template.contains(TAG) {
+            topic.replace(TAG, tag.as_str())
+        } else {
+            format!("{topic}/{tag}")
+        }
+    }
+
+    /// Where gap records go: `gap` beside the devices.
+    #[must_use]
+    pub fn gap(&self) -> String {
+        let levels = self.template.split('/').take_while(|level| !level.contains('{'));
+        levels.chain(["gap"]).collect::<Vec<_>>().join("/")
     }
 }
 
@@ -143,6 +164,23 @@ mod tests {
 
     fn level(text: &str) -> Level {
         Level::new(text).unwrap()
+    }
+
+    #[test]
+    fn json_topics_put_names_where_the_template_has_them() {
+        let (device, tag) = (level("cell-006"), level("voltage"));
+        for (template, per_device, per_tag, gap) in [
+            ("fh/v1/a", "fh/v1/a/cell-006", "fh/v1/a/cell-006/voltage", "fh/v1/a/gap"),
+            ("fh/v1/a/{device}", "fh/v1/a/cell-006", "fh/v1/a/cell-006/voltage", "fh/v1/a/gap"),
+            ("x/{device}/now", "x/cell-006/now", "x/cell-006/now/voltage", "x/gap"),
+        ] {
+            let topics = JsonTopics::new(template).unwrap();
+            assert_eq!(topics.device(&device), per_device, "{template}");
+            assert_eq!(topics.tag(&device, &tag), per_tag, "{template}");
+            assert_eq!(topics.gap(), gap, "{template}");
+        }
+        let topics = JsonTopics::new("x/{device}/{tag}/now").unwrap();
+        assert_eq!(topics.tag(&device, &tag), "x/cell-006/voltage/now");
     }
 
     #[test]

@@ -84,7 +84,7 @@ impl Keeper {
             self.adopted = true;
             self.adopt_control(found, epoch);
             // Whatever its number: the clock may have been wrong in one of the two.
-            if let Some(run) = found.run.filter(|run| !run.clean) {
+            if let Some(run) = found.run.or_else(|| orphan(found)).filter(|run| !run.clean) {
                 self.declare_crash(run, found);
             }
         }
@@ -240,8 +240,9 @@ impl Keeper {
             let last = BatchId::new(run.epoch, u64::MAX);
             for (destination, claim) in stock.claims.iter().enumerate() {
                 let name = &claim.books.name;
-                // Nothing of the past was owed to a new destination.
-                if found.bookmarks.iter().any(|mark| mark.name == *name) {
+                // Nothing of the past was owed to a new destination; without
+                // a control database nobody knows which are new.
+                if found.run.is_none() || found.bookmarks.iter().any(|mark| mark.name == *name) {
                     let record = unknown(name, GapCause::Crash, first, last, declared);
                     stock.gaps.declare(destination, GapRecord { lane: Some(lane), ..record });
                 }
@@ -263,16 +264,25 @@ fn unknown(
     GapRecord { id, destination, cause, first, last, lane, readings, from, to, declared }
 }
 
+/// The last run when the control database was lost and only segments tell of
+/// it. How it ended is not known, so it counts as a crash.
+fn orphan(found: &Found) -> Option<RunMark> {
+    let epoch = found.segments.iter().map(|segment| segment.epoch).max()?;
+    Some(RunMark { epoch, clean: false, safe_to: 0 })
+}
+
 /// The number of this run: above every earlier one, and at least the time in
-/// seconds. A run whose disk never worked left no trace; its number was the
-/// time, so no later run takes it and no consumer takes new batches for repeats.
+/// seconds. A run whose disk does not work leaves no trace. Its number is the
+/// next second, and `Buffer::open` lets that second pass before anything is
+/// numbered: whoever starts later reads a later second off the clock, so no
+/// consumer takes new batches for repeats.
 /// When neither the disk nor the clock tells, it is drawn: a box without a
 /// battery starts at the same second each time.
 fn next_epoch(found: Option<&Found>, wall: Stamp) -> Epoch {
     let Some(found) = found else {
         let drawn = RandomState::new().build_hasher().finish() % u64::from(NEVER_SET);
         return match seconds(wall) {
-            known if known > NEVER_SET => Epoch(known),
+            known if known > NEVER_SET => Epoch(known.saturating_add(1)),
             _ => Epoch(u32::try_from(drawn).unwrap_or(0).max(1)),
         };
     };

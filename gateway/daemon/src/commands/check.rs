@@ -9,6 +9,9 @@ use super::{FINDINGS, say, say_error};
 
 /// Checks the directory and prints all findings.
 pub fn run(args: &CheckArgs) -> ExitCode {
+    if !super::is_configuration(&args.dir) {
+        return ExitCode::from(super::USAGE);
+    }
     let lang = Lang::or_environment(args.lang).into();
     let loaded = forehearth_config::load(&args.dir);
     if let (Some(device), true) = (&args.show, loaded.plan.is_some()) {

@@ -12,6 +12,7 @@ mod run;
 mod schema;
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 
 use crate::cli::{Cli, Command, Lang};
@@ -36,6 +37,17 @@ pub fn dispatch(cli: Cli) -> ExitCode {
         Command::Decode(args) => decode::run(&args),
         Command::Buffer(command) => buffer::run(&command),
     }
+}
+
+/// Whether `dir` can hold a configuration; says what to give instead.
+fn is_configuration(dir: &Path) -> bool {
+    if !dir.is_dir() {
+        say_error(&format!(
+            "{} is no directory; give the one that holds gateway.toml and devices/",
+            dir.display()
+        ));
+    }
+    dir.is_dir()
 }
 
 /// A line on stdout. A closed pipe (`| head`) is the reader's wish, not an error.

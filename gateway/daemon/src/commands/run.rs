@@ -19,6 +19,9 @@ const WORKERS: usize = 2;
 /// Runs until SIGTERM or SIGINT.
 pub fn run(args: &RunArgs) -> ExitCode {
     logging::start(args.log);
+    if !super::is_configuration(&args.config) {
+        return ExitCode::from(super::USAGE);
+    }
     let Some(plan) = load(args) else { return ExitCode::from(FINDINGS) };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)

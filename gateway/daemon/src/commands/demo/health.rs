@@ -15,6 +15,8 @@ const ANSWERS_WITHIN: Duration = Duration::from_millis(500);
 pub struct Health {
     /// Samples handed over by drivers.
     pub acquired: u64,
+    /// Not sent on purpose, because nothing changed.
+    pub suppressed: u64,
     /// By how many readings the books are off.
     pub imbalance: u64,
     /// One per broker.

@@ -86,6 +86,7 @@ struct Books {
 #[derive(Clone, Copy, Default)]
 struct Totals {
     acquired: u64,
+    suppressed: u64,
     delivered: u64,
     stored: u64,
     dropped: u64,
@@ -207,7 +208,8 @@ impl Scene {
         Ok(())
     }
 
-    /// The line: what was read, stored, delivered, waits and was lost so far.
+    /// The line: what was read, did not change and so was not sent, was ever
+    /// written to disk, delivered, waits, and was lost so far.
     ///
     /// A hole counts as lost only when nothing waits any more: until then it
     /// may be filled from the buffer.
@@ -216,8 +218,9 @@ impl Scene {
         let waiting = self.books.now.waiting();
         let lost = if waiting == 0 { self.proof.missing().lost } else { 0 } + totals.dropped;
         format!(
-            "read {}   stored {}   delivered {}   waiting {}   lost {lost}",
+            "read {}   unchanged {}   stored {}   delivered {}   waiting {}   lost {lost}",
             grouped(totals.acquired),
+            grouped(totals.suppressed),
             grouped(totals.stored),
             grouped(totals.delivered),
             grouped(waiting),
@@ -288,6 +291,7 @@ impl Books {
     fn totals(&self) -> Totals {
         Totals {
             acquired: self.before.acquired + self.now.acquired,
+            suppressed: self.before.suppressed + self.now.suppressed,
             delivered: self.before.delivered + self.now.delivered(),
             stored: self.before.stored + self.now.buffer.stored,
             dropped: self.before.dropped + self.now.dropped(),

@@ -16,7 +16,11 @@ const DRAW_EVERY: Duration = Duration::from_millis(200);
 struct Switches {
     network: bool,
     plc: bool,
+    killed: Option<Instant>,
 }
+
+/// How long the screen says that the gateway was killed.
+const SAY_KILLED_FOR: Duration = Duration::from_secs(3);
 
 /// Raw mode, left when dropped, also on an error.
 struct RawMode;
@@ -48,7 +52,7 @@ pub async fn play(scene: &mut Scene, length: Option<Duration>) -> Result<(), Sce
         scene.status()
     ))?;
     let started = Instant::now();
-    let mut switches = Switches { network: true, plc: true };
+    let mut switches = Switches { network: true, plc: true, killed: None };
     while length.is_none_or(|length| started.elapsed() < length) {
         scene.watch(DRAW_EVERY).await;
         if !act(scene, &mut switches).await? {
@@ -77,7 +81,10 @@ async fn act(scene: &mut Scene, switches: &mut Switches) -> Result<bool, SceneEr
                 switches.plc = !switches.plc;
                 scene.plc(switches.plc).await;
             }
-            KeyCode::Char('k') => scene.kill_gateway().await?,
+            KeyCode::Char('k') => {
+                scene.kill_gateway().await?;
+                switches.killed = Some(Instant::now());
+            }
             KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => {
                 return Ok(false);
             }
@@ -96,6 +103,9 @@ fn draw(scene: &Scene, switches: Switches) -> std::io::Result<()> {
     }
     if !switches.plc {
         line.push_str("   PLC DEAD");
+    }
+    if switches.killed.is_some_and(|killed| killed.elapsed() < SAY_KILLED_FOR) {
+        line.push_str("   KILLED, RESTARTED");
     }
     if let Some(value) = scene.last_value() {
         line.push_str(&format!("   {value}"));
