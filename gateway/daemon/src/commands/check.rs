@@ -10,7 +10,7 @@ use super::{FINDINGS, say, say_error};
 /// Checks the directory and prints all findings.
 pub fn run(args: &CheckArgs) -> ExitCode {
     if !super::is_configuration(&args.dir) {
-        return ExitCode::from(super::USAGE);
+        return ExitCode::from(FINDINGS);
     }
     let lang = Lang::or_environment(args.lang).into();
     let loaded = forehearth_config::load(&args.dir);

@@ -20,7 +20,7 @@ const WORKERS: usize = 2;
 pub fn run(args: &RunArgs) -> ExitCode {
     logging::start(args.log);
     if !super::is_configuration(&args.config) {
-        return ExitCode::from(super::USAGE);
+        return ExitCode::from(FINDINGS);
     }
     let Some(plan) = load(args) else { return ExitCode::from(FINDINGS) };
     let runtime = tokio::runtime::Builder::new_multi_thread()
