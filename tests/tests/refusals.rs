@@ -94,6 +94,21 @@ fn a_state_directory_that_cannot_be_written_is_told() {
 }
 
 #[test]
+fn a_stop_without_disk_and_broker_says_what_is_lost_and_fails() {
+    let devices = Devices::start(1, &json!({}));
+    let map = Map::new().native("native", free_port()).counters(devices.ports(), "100ms");
+    let mut gateway = Gateway::new(&map);
+    let file = gateway.config().join("a-file");
+    fs::write(&file, "").unwrap();
+    gateway = gateway.with_state(&file.join("state"));
+    gateway.start();
+    eventually(15 * SECOND, "readings wait", || gateway.waiting("native").filter(|n| *n > 5));
+    assert_eq!(gateway.stop().code(), Some(1));
+    assert!(gateway.log().contains("LOST"), "{}", gateway.log());
+    assert!(!gateway.log().contains("wait on disk"), "{}", gateway.log());
+}
+
+#[test]
 fn a_full_disk_degrades_says_so_and_recovers() {
     let Some(disk) = SmallDisk::mounted() else { return };
     let broker = Mosquitto::start();

@@ -291,6 +291,41 @@ fn a_control_database_of_another_program_is_moved_aside_not_overwritten() {
 
 /// A copy of the state directory as it was when a commit had returned: what
 /// `synchronous=FULL` promises to survive a power cut.
+#[test]
+fn a_crash_is_declared_though_the_control_database_was_lost_with_it() {
+    let rig = Rig::new(&["plant"]);
+    let buffer = rig.open();
+    let mut feed = Feed::new(&buffer);
+    let stored = feed.live(&buffer, 10);
+    eventually("a commit", || buffer.stats().batches_written == 1);
+    drop(buffer);
+    for name in ["control.db", "control.db-wal", "control.db-shm"] {
+        let _ = std::fs::remove_file(rig.dir().join(name));
+    }
+
+    let buffer = rig.open();
+    let mut outbox = buffer.outbox(0);
+    assert_eq!(drain(&mut outbox, Want::Backlog, 1)[0].id, stored);
+    let mut declared = None;
+    eventually("a gap record", || {
+        declared = outbox.next_gap().filter(|gap| gap.lane == Some(Lane::Live)).or(declared.take());
+        declared.is_some()
+    });
+    let gap = declared.unwrap();
+    assert_eq!((gap.cause, gap.first.epoch), (GapCause::Crash, stored.epoch));
+    assert_eq!((gap.first.number, gap.last.number), (stored.number + 1, u64::MAX));
+}
+
+#[test]
+fn two_runs_without_a_disk_within_a_second_do_not_share_an_epoch() {
+    let rig = Rig::new(&["plant"]);
+    std::fs::create_dir_all(rig.dir().parent().unwrap()).unwrap();
+    std::fs::write(rig.dir(), "a file where the directory should be").unwrap();
+    let first = rig.open().epoch();
+    let second = rig.open().epoch();
+    assert!(second > first, "{second:?} repeats the numbers of {first:?}");
+}
+
 fn copy(from: &std::path::Path, to: &std::path::Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap().flatten() {
