@@ -11,6 +11,7 @@
 #[cfg(feature = "contract")]
 pub mod contract;
 mod push;
+mod write;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -18,6 +19,7 @@ use std::pin::Pin;
 use forehearth_model::{GroupId, Quality, Scan};
 
 pub use push::{LinkNews, NobodyListens, PushDriver, Sink};
+pub use write::{WriteError, WriteOrder, WritingDriver};
 
 /// A boxed future, so that drivers of several kinds stand behind one trait.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
