@@ -19,7 +19,7 @@ use std::pin::Pin;
 use forehearth_model::{GroupId, Quality, Scan};
 
 pub use push::{LinkNews, NobodyListens, PushDriver, Sink};
-pub use write::{WriteError, WriteOrder, WritingDriver};
+pub use write::{OrderDesk, WriteError, WriteOrder, WritingDriver};
 
 /// A boxed future, so that drivers of several kinds stand behind one trait.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

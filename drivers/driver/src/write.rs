@@ -4,7 +4,7 @@
 //! read-only gets a driver that does not implement it, and so there is no
 //! path on which a write could reach it.
 
-use forehearth_model::{TagId, Value};
+use forehearth_model::{GroupId, Scan, TagId, Value};
 
 use crate::{BoxFuture, Driver, LinkError};
 
@@ -35,6 +35,12 @@ pub enum WriteError {
         /// Its answer in words.
         reason: String,
     },
+    /// The device does not answer; nothing was sent to it.
+    #[error("nothing was sent: {reason}")]
+    NotSent {
+        /// What stands in the way.
+        reason: String,
+    },
     /// Nobody knows whether the device took it. It is never sent again by itself.
     #[error("the device may or may not have taken it: {reason}")]
     Unknown {
@@ -50,6 +56,21 @@ pub enum WriteError {
     /// The link was lost; when it was before anything was sent, nothing was written.
     #[error(transparent)]
     Link(#[from] LinkError),
+}
+
+/// Where orders wait while a group is scanned, and where their ends are told.
+///
+/// An order that was taken and of which no end was told, because the scan was
+/// dropped, is one of which nobody knows whether the device took it.
+pub trait OrderDesk: Send {
+    /// Whether an order waits. Asked after each answer, so it must be cheap.
+    fn is_waiting(&self) -> bool;
+
+    /// Takes the oldest order that waits.
+    fn take(&mut self) -> Option<WriteOrder>;
+
+    /// Tells how an order ended.
+    fn ended(&mut self, order: &WriteOrder, end: Result<Value, WriteError>);
 }
 
 /// A driver whose devices may be written to.
@@ -68,4 +89,17 @@ pub trait WritingDriver: Driver {
     /// As the variants of [`WriteError`] say; the device was touched only for
     /// `Refused`, `Unknown`, `ReadBackDiffers` and perhaps `Link`.
     fn write<'a>(&'a mut self, order: &'a WriteOrder) -> BoxFuture<'a, Result<Value, WriteError>>;
+
+    /// Scans as [`scan`](Driver::scan) does, and executes the orders of `desk`
+    /// in between: each waits for the requests in flight and not for the rest
+    /// of the scan.
+    ///
+    /// # Errors
+    /// As [`scan`](Driver::scan); also when a write lost the link.
+    fn scan_and_write<'a>(
+        &'a mut self,
+        group: GroupId,
+        out: &'a mut Vec<Scan>,
+        desk: &'a mut dyn OrderDesk,
+    ) -> BoxFuture<'a, Result<(), LinkError>>;
 }
