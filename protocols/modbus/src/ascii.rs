@@ -6,7 +6,7 @@
 
 use alloc::vec::Vec;
 
-use crate::question::{Length, Question};
+use crate::question::{Awaited, Length};
 use crate::rtu::Look;
 
 /// Longest frame: colon, 255 bytes as digits (unit, PDU, LRC), CR LF.
@@ -55,11 +55,11 @@ const fn digit(character: u8) -> Option<u8> {
     }
 }
 
-/// Looks for the answer of `unit` to `question` in `bytes`; the PDU is in `room`.
+/// Looks for what is `awaited` of `unit` in `bytes`; the PDU is in `room`.
 pub(crate) fn look<'a>(
     bytes: &[u8],
     unit: u8,
-    question: &Question,
+    awaited: &Awaited,
     room: &'a mut [u8; MAX_BODY],
 ) -> Look<'a> {
     let mut at = 0;
@@ -72,7 +72,7 @@ pub(crate) fn look<'a>(
         // A colon within a frame begins another one: the first was cut off.
         let end = bytes[start..].iter().position(|byte| matches!(byte, b'\r' | b':'));
         let Some(end) = end.map(|end| start + end) else {
-            let ours = looks_like(&bytes[start..], unit, question);
+            let ours = looks_like(&bytes[start..], unit, awaited);
             return if ours { Look::Begun } else { Look::Nothing };
         };
         at = end;
@@ -81,10 +81,10 @@ pub(crate) fn look<'a>(
         }
         match bytes.get(end + 1) {
             None => return Look::Begun,
-            Some(b'\n') if is_answer(&bytes[start..end], unit, question) => {
+            Some(b'\n') if is_answer(&bytes[start..end], unit, awaited) => {
                 break Some((start, end));
             }
-            _ => damaged |= looks_like(&bytes[start..end], unit, question),
+            _ => damaged |= looks_like(&bytes[start..end], unit, awaited),
         }
     };
     match found.and_then(|(start, end)| Some((body(&bytes[start..end], room)?, end))) {
@@ -94,30 +94,39 @@ pub(crate) fn look<'a>(
     }
 }
 
-fn is_answer(line: &[u8], unit: u8, question: &Question) -> bool {
+fn is_answer(line: &[u8], unit: u8, awaited: &Awaited) -> bool {
     let mut room = [0; MAX_BODY];
     body(line, &mut room).is_some_and(|body| {
-        body[0] == unit && question.length(&body[1..]) == Length::Exactly(body.len() - 2)
+        body[0] == unit && awaited.length(&body[1..]) == Length::Exactly(body.len() - 2)
     })
 }
 
 /// Whether unit and function are those of the answer; the rest is damaged.
-fn looks_like(line: &[u8], unit: u8, question: &Question) -> bool {
+fn looks_like(line: &[u8], unit: u8, awaited: &Awaited) -> bool {
     let byte = |at: usize| {
         let pair = line.get(at..at + 2)?;
         Some(digit(pair[0])? << 4 | digit(pair[1])?)
     };
-    byte(0) == Some(unit) && byte(2) == Some(question.function())
+    byte(0) == Some(unit) && byte(2) == Some(awaited.function())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{MAX_BODY, MAX_FRAME, encode, look};
+    use super::{MAX_BODY, MAX_FRAME, encode};
     use crate::question::Question;
     use crate::rtu::Look;
     use crate::{ReadRequest, Table};
     use alloc::vec::Vec;
     use proptest::prelude::*;
+
+    fn look<'a>(
+        bytes: &[u8],
+        unit: u8,
+        question: &Question,
+        room: &'a mut [u8; MAX_BODY],
+    ) -> Look<'a> {
+        super::look(bytes, unit, &(*question).into(), room)
+    }
 
     fn read(count: u16) -> Question {
         Question::Read(ReadRequest::new(Table::HoldingRegisters, 0x6B, count).unwrap())

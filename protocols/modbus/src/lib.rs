@@ -6,7 +6,8 @@
 //! frame with an id of [`Transactions`], and [`ReadPlan::decode`] turns the
 //! checked answer into samples. No I/O, no clock, no `std`.
 //!
-//! No write path exists: there is no type here that could encode one.
+//! Writing is apart from it: a value becomes a [`WriteRequest`] by
+//! [`Point::write`], and nothing else here can make a device change.
 #![no_std]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
@@ -15,6 +16,7 @@ extern crate alloc;
 pub mod ascii;
 mod crc;
 mod decode;
+mod encode;
 mod exception;
 mod isolation;
 mod learned;
@@ -35,8 +37,10 @@ mod testing;
 mod timing;
 mod transactions;
 mod value_type;
+mod write;
 
 pub use crc::crc16;
+pub use encode::Unfit;
 pub use exception::Exception;
 pub use isolation::{Isolation, Miss, Turn};
 pub use learned::{Barred, Learned, LearnedError, UnitLearned};
@@ -52,3 +56,4 @@ pub use question::Question;
 pub use timing::Timing;
 pub use transactions::{Micros, NotNow, Transactions, Verdict};
 pub use value_type::{MAX_STRING_BYTES, TypeError, ValueType};
+pub use write::{MAX_WRITE_BITS, MAX_WRITE_WORDS, WriteRefusal, WriteRequest};

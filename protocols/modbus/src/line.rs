@@ -17,9 +17,9 @@
 use alloc::vec::Vec;
 use core::num::NonZeroU8;
 
-use crate::question::Question;
+use crate::question::{Awaited, Question};
 use crate::rtu::Look;
-use crate::{Micros, ReadRequest, Table, Timing, ascii, rtu};
+use crate::{Micros, ReadRequest, Table, Timing, WriteRequest, ascii, rtu};
 
 /// Received bytes that are kept: two of the longest frames. What is older
 /// belongs to nothing that is awaited.
@@ -113,6 +113,9 @@ pub struct Line {
     framing: Framing,
     timing: Timing,
     echo: Echo,
+    /// Whether the adapter was seen to hand back a question; `None` before
+    /// the first that was answered.
+    echoes: Option<bool>,
     inbox: Vec<u8>,
     outbox: Vec<u8>,
     pdu: Vec<u8>,
@@ -127,7 +130,7 @@ pub struct Line {
 #[derive(Clone, Copy, Debug)]
 struct Asked {
     unit: NonZeroU8,
-    question: Question,
+    awaited: Awaited,
     /// When its last character is on the line.
     sent: Micros,
     deadline: Micros,
@@ -139,7 +142,7 @@ struct Asked {
 #[derive(Clone, Copy, Debug)]
 struct Owed {
     unit: NonZeroU8,
-    question: Question,
+    awaited: Awaited,
     until: Micros,
 }
 
@@ -151,6 +154,7 @@ impl Line {
             framing,
             timing,
             echo,
+            echoes: None,
             inbox: Vec::with_capacity(INBOX),
             outbox: Vec::with_capacity(ascii::MAX_FRAME),
             pdu: Vec::with_capacity(crate::MAX_PDU),
@@ -171,13 +175,27 @@ impl Line {
     /// cannot be mistaken for one that is owed, else a fence.
     #[must_use]
     pub fn safe(&self, unit: NonZeroU8, question: Question) -> Question {
-        let owed = |wanted: &Question| {
-            self.owed.iter().any(|o| o.unit == unit && o.question.shape() == wanted.shape())
-        };
-        if !owed(&question) {
-            return question;
-        }
-        fences(&question).find(|fence| !owed(fence)).unwrap_or(question)
+        if self.owes_like(unit, &question) { self.fence(unit, question) } else { question }
+    }
+
+    /// What to ask `unit` before a write to it, near `question`: a unit that
+    /// owes any answer could have the write answered by an exception that is
+    /// not its own, and on a line that was never answered nobody knows the
+    /// echo of a write from its receipt, which is the same.
+    #[must_use]
+    pub fn before_write(&self, unit: NonZeroU8, question: Question) -> Option<Question> {
+        let owes = self.owed.iter().any(|owed| owed.unit == unit);
+        let may_echo = self.echo == Echo::Auto && self.echoes.is_none();
+        (owes || may_echo).then(|| self.fence(unit, question))
+    }
+
+    fn fence(&self, unit: NonZeroU8, question: Question) -> Question {
+        fences(&question).find(|fence| !self.owes_like(unit, fence)).unwrap_or(question)
+    }
+
+    fn owes_like(&self, unit: NonZeroU8, question: &Question) -> bool {
+        let shape = question.shape();
+        self.owed.iter().any(|owed| owed.unit == unit && owed.awaited.shape() == shape)
     }
 
     /// Asks `unit`; the bytes to send. `patience` is how long the device may
@@ -193,6 +211,33 @@ impl Line {
         patience: Micros,
         now: Micros,
     ) -> Result<&[u8], Busy> {
+        let (pdu, len) = question.encode();
+        self.send(unit, &pdu[..len], question.into(), patience, now)
+    }
+
+    /// Sends `write` to `unit`; the bytes to send. Its outcome is told as that
+    /// of a question, answered by a receipt or an exception.
+    ///
+    /// # Errors
+    /// [`Busy`] while an answer is awaited or the line is not silent yet.
+    pub fn put(
+        &mut self,
+        unit: NonZeroU8,
+        write: &WriteRequest,
+        patience: Micros,
+        now: Micros,
+    ) -> Result<&[u8], Busy> {
+        self.send(unit, write.pdu(), Awaited::Receipt(write.receipt()), patience, now)
+    }
+
+    fn send(
+        &mut self,
+        unit: NonZeroU8,
+        pdu: &[u8],
+        awaited: Awaited,
+        patience: Micros,
+        now: Micros,
+    ) -> Result<&[u8], Busy> {
         let until = self.ready_at();
         if now < until {
             return Err(Busy { until });
@@ -200,15 +245,24 @@ impl Line {
         self.inbox.clear();
         self.outbox.clear();
         self.owed.retain(|owed| owed.until > now);
-        let (pdu, len) = question.encode();
-        self.framing.encode(unit.get(), &pdu[..len], &mut self.outbox);
+        self.framing.encode(unit.get(), pdu, &mut self.outbox);
         let sent = now + self.timing.wire(self.outbox.len());
-        let answer = self.timing.wire(self.framing.frame_len(question.answer_len()));
-        let echo = if self.echo == Echo::Off { 0 } else { self.outbox.len() };
+        let answer = self.timing.wire(self.framing.frame_len(awaited.len()));
+        let echo = if self.may_echo(&awaited) { self.outbox.len() } else { 0 };
         let deadline = sent + answer + patience;
-        self.asked = Some(Asked { unit, question, sent, deadline, echo, noise: false });
+        self.asked = Some(Asked { unit, awaited, sent, deadline, echo, noise: false });
         self.heard = sent;
         Ok(&self.outbox)
+    }
+
+    /// A receipt looks like the echo of its write, so there what the line has
+    /// shown counts.
+    fn may_echo(&self, awaited: &Awaited) -> bool {
+        match (self.echo, awaited) {
+            (Echo::Off, _) => false,
+            (Echo::On, _) | (Echo::Auto, Awaited::Answer(_)) => true,
+            (Echo::Auto, Awaited::Receipt(_)) => self.echoes == Some(true),
+        }
     }
 
     /// The moment from which on a question may be asked, as things stand.
@@ -254,13 +308,17 @@ impl Line {
             return None;
         }
         self.asked = Some(asked);
-        let found = self.find(self.inbox.len(), asked.unit, &asked.question);
+        let found = self.find(self.inbox.len(), asked.unit, &asked.awaited);
         if let Found::Frame { end } = found {
             let start = end - self.framing.frame_len(self.pdu.len());
             if let Some(late) = self.overhear(start) {
                 return Some(late);
             }
-            self.find(self.inbox.len(), asked.unit, &asked.question);
+            self.find(self.inbox.len(), asked.unit, &asked.awaited);
+            let is_question = matches!(asked.awaited, Awaited::Answer(_));
+            if is_question && start == 0 && self.echoes.is_none() {
+                self.echoes = Some(false);
+            }
             self.inbox.drain(..end);
             return Some(self.answered(&asked, now));
         }
@@ -279,7 +337,7 @@ impl Line {
         let noise = asked.noise || !self.inbox.is_empty();
         self.asked = None;
         self.quiet = self.timing.silence;
-        self.owe(asked.unit, asked.question, now);
+        self.owe(asked.unit, asked.awaited, now);
         Some(Outcome::Missing { noise })
     }
 
@@ -292,6 +350,7 @@ impl Line {
             let exact = self.inbox.starts_with(&self.outbox);
             if exact || self.echo == Echo::On {
                 self.inbox.drain(..asked.echo);
+                self.echoes = Some(true);
             }
             asked.echo = 0;
             return false;
@@ -301,12 +360,12 @@ impl Line {
     }
 
     /// Looks in the first `len` bytes of the inbox.
-    fn find(&mut self, len: usize, unit: NonZeroU8, question: &Question) -> Found {
+    fn find(&mut self, len: usize, unit: NonZeroU8, awaited: &Awaited) -> Found {
         let bytes = &self.inbox[..len];
         let mut room = [0; ascii::MAX_BODY];
         let look = match self.framing {
-            Framing::Rtu => rtu::look(bytes, unit.get(), question),
-            Framing::Ascii => ascii::look(bytes, unit.get(), question, &mut room),
+            Framing::Rtu => rtu::look(bytes, unit.get(), awaited),
+            Framing::Ascii => ascii::look(bytes, unit.get(), awaited, &mut room),
         };
         match look {
             Look::Frame { pdu, end } => {
@@ -342,7 +401,7 @@ impl Line {
         }
         for place in 0..self.owed.len() {
             let owed = self.owed[place];
-            if let Found::Frame { end } = self.find(len, owed.unit, &owed.question) {
+            if let Found::Frame { end } = self.find(len, owed.unit, &owed.awaited) {
                 self.inbox.drain(..end);
                 self.owed.swap_remove(place);
                 return Some(Outcome::Late { unit: owed.unit });
@@ -351,13 +410,13 @@ impl Line {
         None
     }
 
-    fn owe(&mut self, unit: NonZeroU8, question: Question, now: Micros) {
-        let shape = question.shape();
-        self.owed.retain(|owed| owed.unit != unit || owed.question.shape() != shape);
+    fn owe(&mut self, unit: NonZeroU8, awaited: Awaited, now: Micros) {
+        let shape = awaited.shape();
+        self.owed.retain(|owed| owed.unit != unit || owed.awaited.shape() != shape);
         if self.owed.len() >= MAX_OWED {
             self.owed.remove(0);
         }
-        self.owed.push(Owed { unit, question, until: now + REMEMBER });
+        self.owed.push(Owed { unit, awaited, until: now + REMEMBER });
     }
 }
 

@@ -1,6 +1,6 @@
 //! A request and its answer, without the frame around them: the protocol data unit.
 //!
-//! Only reads exist in this version; no code here can make a device change.
+//! Only reads are here; no code of this file can make a device change.
 
 use core::fmt;
 
@@ -15,7 +15,7 @@ pub const MAX_READ_BITS: u16 = 2000;
 pub const MAX_PDU: usize = 253;
 
 /// Set in the function code of an answer that is an exception.
-const EXCEPTION_FLAG: u8 = 0x80;
+pub(crate) const EXCEPTION_FLAG: u8 = 0x80;
 
 /// The functions this version speaks. More will come.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

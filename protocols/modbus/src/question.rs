@@ -5,6 +5,7 @@
 //! follows from the question and the first bytes, and nothing else is one.
 
 use crate::pdu::{Function, ReadRequest};
+use crate::write::Receipt;
 
 /// Function 17: report server id (Application Protocol V1.1b3, 6.13).
 const REPORT_SERVER_ID: u8 = 17;
@@ -111,6 +112,53 @@ impl Question {
             },
             _ => Length::NotOurs,
         }
+    }
+}
+
+/// What is awaited of a unit: the answer to a question, or the receipt of a write.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Awaited {
+    Answer(Question),
+    Receipt(Receipt),
+}
+
+impl Awaited {
+    pub(crate) const fn function(&self) -> u8 {
+        match self {
+            Self::Answer(question) => question.function(),
+            Self::Receipt(receipt) => receipt.function(),
+        }
+    }
+
+    /// Bytes of PDU of a correct answer; of the longest where it varies.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Answer(question) => question.answer_len(),
+            Self::Receipt(receipt) => receipt.bytes().len(),
+        }
+    }
+
+    /// Receipts of one function are not told apart, so that none is ever
+    /// taken for that of another write.
+    pub(crate) const fn shape(&self) -> Shape {
+        match self {
+            Self::Answer(question) => question.shape(),
+            Self::Receipt(receipt) => Shape { function: receipt.function(), data: 0 },
+        }
+    }
+
+    /// The length of the answer that begins with `pdu`.
+    pub(crate) fn length(&self, pdu: &[u8]) -> Length {
+        match self {
+            Self::Answer(question) => question.length(pdu),
+            Self::Receipt(receipt) => receipt.length(pdu),
+        }
+    }
+}
+
+impl From<Question> for Awaited {
+    fn from(question: Question) -> Self {
+        Self::Answer(question)
     }
 }
 

@@ -8,7 +8,7 @@
 use alloc::vec::Vec;
 
 use crate::crc::crc16;
-use crate::question::{Length, Question};
+use crate::question::{Awaited, Length};
 
 /// Longest frame: unit, 253 bytes of PDU, CRC.
 pub const MAX_FRAME: usize = 1 + crate::MAX_PDU + CRC;
@@ -49,15 +49,15 @@ pub fn decode(frame: &[u8]) -> Option<(u8, &[u8])> {
     (whole && crc16(body).to_le_bytes() == *crc).then_some((*unit, pdu))
 }
 
-/// Looks for the answer of `unit` to `question` anywhere in `bytes`.
-pub(crate) fn look<'a>(bytes: &'a [u8], unit: u8, question: &Question) -> Look<'a> {
+/// Looks for what is `awaited` of `unit` anywhere in `bytes`.
+pub(crate) fn look<'a>(bytes: &'a [u8], unit: u8, awaited: &Awaited) -> Look<'a> {
     let mut found = Look::Nothing;
     for (at, byte) in bytes.iter().enumerate() {
         if *byte != unit {
             continue;
         }
         let rest = &bytes[at..];
-        let Length::Exactly(pdu) = question.length(&rest[1..]) else {
+        let Length::Exactly(pdu) = awaited.length(&rest[1..]) else {
             continue;
         };
         // The two bytes of an exception turn up by chance too often to say
@@ -78,7 +78,7 @@ pub(crate) fn look<'a>(bytes: &'a [u8], unit: u8, question: &Question) -> Look<'
 
 #[cfg(test)]
 mod tests {
-    use super::{Look, decode, encode, look};
+    use super::{Look, decode, encode};
     use crate::question::Question;
     use crate::{ReadRequest, Table};
     use alloc::vec::Vec;
@@ -91,6 +91,10 @@ mod tests {
         0x02, 0x2B, 0x00, 0x64, // two registers
         0x8B, 0x4E, // CRC, low byte first
     ];
+
+    fn look<'a>(bytes: &'a [u8], unit: u8, question: &Question) -> Look<'a> {
+        super::look(bytes, unit, &(*question).into())
+    }
 
     fn two() -> Question {
         Question::Read(ReadRequest::new(Table::HoldingRegisters, 0x6B, 2).unwrap())

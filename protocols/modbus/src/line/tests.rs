@@ -6,7 +6,7 @@ use core::num::NonZeroU8;
 
 use crate::line::{Busy, Echo, Framing, Line, Outcome};
 use crate::question::Question;
-use crate::{Micros, ReadRequest, Table, Timing, ascii, rtu};
+use crate::{Micros, ReadRequest, Table, Timing, WriteRequest, ascii, rtu};
 
 const UNIT: NonZeroU8 = NonZeroU8::new(9).unwrap();
 const PATIENCE: Micros = 100_000;
@@ -285,4 +285,76 @@ fn no_sequence_of_delays_and_noise_confuses_two_questions() {
         }
     }
     assert!(good > 4_000 && late > 500, "{good} good, {late} late");
+}
+
+fn put(line: &mut Line, write: &WriteRequest) -> (Micros, Vec<u8>) {
+    let now = line.ready_at();
+    let bytes = line.put(UNIT, write, PATIENCE, now).unwrap().to_vec();
+    (now, bytes)
+}
+
+#[test]
+fn a_write_is_answered_by_its_receipt_and_by_nothing_else() {
+    let mut line = line(Echo::Off);
+    let (asked, bytes) = put(&mut line, &WriteRequest::register(7, 9));
+    line.receive(&answer(7, 1), asked + 10_000);
+    assert_eq!(line.poll(asked + 10_000), None, "the answer to a read");
+    let mut other = Vec::new();
+    rtu::encode(UNIT.get(), WriteRequest::register(7, 8).pdu(), &mut other);
+    line.receive(&other, asked + 20_000);
+    assert_eq!(line.poll(asked + 20_000), None, "the receipt of another write");
+    line.receive(&bytes, asked + 60_000);
+    assert!(matches!(line.poll(asked + 60_000), Some(Outcome::Answered { .. })));
+    assert_eq!(line.pdu(), [6, 0, 7, 0, 9]);
+}
+
+#[test]
+fn an_echo_is_never_taken_for_the_receipt_of_a_write() {
+    for echoes in [true, false] {
+        let mut line = line(Echo::Auto);
+        let fence = line.before_write(UNIT, read(0, 1)).expect("nobody knows yet of an echo");
+        let (asked, request) = ask(&mut line, fence);
+        let came = asked + TIMING.wire(8) + 5_000;
+        if echoes {
+            line.receive(&request, asked + 1_000);
+        }
+        line.receive(&answer(1, 1), came);
+        assert!(is_answer(&mut line, came, 1));
+        assert_eq!(line.before_write(UNIT, read(0, 1)), None);
+        let (asked, bytes) = put(&mut line, &WriteRequest::register(7, 9));
+        line.receive(&bytes, asked + 10_000);
+        let first = line.poll(asked + 10_000);
+        assert_eq!(first.is_none(), echoes, "{first:?}");
+        if echoes {
+            line.receive(&bytes, asked + 20_000);
+            assert!(matches!(line.poll(asked + 20_000), Some(Outcome::Answered { .. })));
+        }
+    }
+}
+
+#[test]
+fn a_unit_that_owes_an_answer_is_fenced_before_a_write() {
+    let mut line = line(Echo::Off);
+    ask(&mut line, read(0, 2));
+    miss(&mut line);
+    let fence = line.before_write(UNIT, read(0, 2)).expect("its exception could still come");
+    assert_ne!(fence, read(0, 2));
+    let (asked, _) = ask(&mut line, fence);
+    line.receive(&answer(1, 1), asked + 30_000);
+    assert!(is_answer(&mut line, asked + 30_000, 1));
+    assert_eq!(line.before_write(UNIT, read(0, 2)), None);
+}
+
+#[test]
+fn a_late_receipt_does_not_answer_the_same_write_again() {
+    let mut line = line(Echo::Off);
+    let write = WriteRequest::register(7, 9);
+    let (_, bytes) = put(&mut line, &write);
+    miss(&mut line);
+    assert!(line.before_write(UNIT, read(0, 1)).is_some());
+    let (asked, _) = ask(&mut line, read(0, 1));
+    line.receive(&bytes, asked + 15_000);
+    assert_eq!(line.poll(asked + 15_000), Some(Outcome::Late { unit: UNIT }));
+    line.receive(&answer(1, 1), asked + 30_000);
+    assert!(is_answer(&mut line, asked + 30_000, 1));
 }
