@@ -35,7 +35,8 @@ pub enum WriteError {
         /// Its answer in words.
         reason: String,
     },
-    /// The device does not answer; nothing was sent to it.
+    /// Nothing was sent: the device does not answer, the link is down, its
+    /// time is over, or the gateway stops.
     #[error("nothing was sent: {reason}")]
     NotSent {
         /// What stands in the way.

@@ -15,6 +15,8 @@
 
 mod backoff;
 mod group;
+mod hands;
+mod orders;
 mod poller;
 mod pusher;
 mod schedule;
@@ -22,6 +24,7 @@ mod status;
 
 pub use backoff::{Backoff, LONGEST, SHORTEST};
 pub use group::{Breach, Group};
+pub use orders::{Slip, WAITING};
 pub use poller::{Link, Polled, Poller};
 pub use pusher::Pusher;
 pub use schedule::{SHORTEST_PERIOD, Schedule};

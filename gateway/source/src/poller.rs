@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use forehearth_driver::{Driver, LinkError};
+use forehearth_driver::{Driver, LinkError, WriteOrder, WritingDriver};
 use forehearth_model::{GroupId, LinkId, Quality, Scan, Stamp};
 use tokio::sync::{mpsc, watch};
 
 use crate::backoff::Backoff;
 use crate::group::{Group, PATIENCE, Roster};
+use crate::hands::Hands;
+use crate::orders::Slip;
 use crate::schedule::Schedule;
 use crate::status::{LastError, LinkState, LinkStatus};
 
@@ -47,7 +49,7 @@ pub struct Polled {
 /// meanwhile are counted as overruns, which is what slows the acquisition
 /// down instead of filling the memory.
 pub struct Poller {
-    driver: Box<dyn Driver>,
+    hands: Hands,
     desk: Desk,
     backoff: Backoff,
 }
@@ -91,12 +93,36 @@ impl Poller {
         clock: fn() -> Stamp,
         start: Instant,
     ) -> Self {
+        Self::with(link, Hands::Reading(driver), out, clock, start)
+    }
+
+    /// A poller that also carries out `orders`, each after at most the request
+    /// in flight. While the link is down they are answered, not kept.
+    #[must_use]
+    pub fn writing(
+        link: Link,
+        driver: Box<dyn WritingDriver>,
+        orders: mpsc::Receiver<Slip>,
+        out: mpsc::Sender<Polled>,
+        clock: fn() -> Stamp,
+        start: Instant,
+    ) -> Self {
+        Self::with(link, Hands::writing(driver, orders), out, clock, start)
+    }
+
+    fn with(
+        link: Link,
+        hands: Hands,
+        out: mpsc::Sender<Polled>,
+        clock: fn() -> Stamp,
+        start: Instant,
+    ) -> Self {
         let periods = link.groups.iter().map(|group| group.period);
         let schedule = Schedule::new(start, link.first_group, periods);
         let rosters = link.groups.into_iter().map(Roster::new).collect();
         let status = Arc::new(LinkStatus::new(start));
         let desk = Desk { id: link.id, name: link.name, rosters, schedule, out, clock, status };
-        Self { driver, desk, backoff: Backoff::default() }
+        Self { hands, desk, backoff: Backoff::default() }
     }
 
     /// Where the state of the link can be read at any time, also after the end.
@@ -120,14 +146,16 @@ impl Poller {
                 Mode::End => break,
             };
         }
+        self.hands.close();
         self.desk.status.update(|status| status.enter(LinkState::Stopped, now()));
     }
 
     /// Opens the link. The driver is busy with that until its own deadline;
     /// groups that become due meanwhile are answered for by the desk.
     async fn connect(&mut self, stop: &mut watch::Receiver<bool>) -> Mode {
-        let Self { driver, desk, backoff } = self;
+        let Self { hands, desk, backoff } = self;
         let hung = now() + PATIENCE;
+        let (driver, mut orders) = hands.split();
         let mut connect = driver.connect();
         let connected = loop {
             tokio::select! {
@@ -135,6 +163,7 @@ impl Poller {
                 () = stopped(stop) => return Mode::End,
                 connected = &mut connect => break connected,
                 () = sleep_until(Some(hung)) => break Err(desk.hung("connect")),
+                () = orders.run() => {}
                 () = sleep_until(desk.schedule.next(now())) => {
                     if desk.fail_due().await.is_err() {
                         return Mode::End;
@@ -145,13 +174,13 @@ impl Poller {
         drop(connect);
         match connected {
             Ok(()) => {
-                desk.went_up(driver.as_ref());
+                desk.went_up(driver);
                 desk.schedule.all_at_once();
                 Mode::Poll
             }
             Err(error) => {
                 desk.status.update(|status| status.failed_connects += 1);
-                desk.went_down(&error, driver.as_ref());
+                desk.went_down(&error, driver);
                 Mode::Wait(now() + backoff.after_failure(fastrand::f64()))
             }
         }
@@ -165,6 +194,10 @@ impl Poller {
                     biased;
                     () = stopped(stop) => return Mode::End,
                     () = sleep_until(self.desk.schedule.next(now())) => continue,
+                    order = self.hands.order() => match self.write(order).await {
+                        Some(mode) => return mode,
+                        None => continue,
+                    },
                 }
             };
             let began = now();
@@ -173,16 +206,17 @@ impl Poller {
             let ended = tokio::select! {
                 biased;
                 () = stopped(stop) => None,
-                ended = self.driver.scan(group, &mut scans) => Some(ended),
+                ended = self.hands.scan(group, &mut scans) => Some(ended),
                 () = sleep_until(Some(hung)) => Some(Err(self.desk.hung("scan"))),
             };
+            self.hands.broken_off();
             let Some(result) = ended else {
                 // The rest was never asked for; what is here was acquired.
                 let _ = self.desk.deliver(group, scans).await;
                 return Mode::End;
             };
             self.desk.schedule.finished(group, now());
-            self.desk.scanned(group, &mut scans, &result, began, self.driver.as_ref());
+            self.desk.scanned(group, &mut scans, &result, began, self.hands.driver());
             if result.is_ok() && answered(&scans) {
                 self.backoff.reset();
             }
@@ -190,19 +224,37 @@ impl Poller {
                 return Mode::End;
             }
             if let Err(error) = result {
-                self.desk.went_down(&error, self.driver.as_ref());
-                return Mode::Wait(now() + self.backoff.after_failure(fastrand::f64()));
+                return self.lost(&error);
             }
         }
     }
 
+    /// Carries out an order between two scans; `None`: the link is as it was.
+    async fn write(&mut self, order: WriteOrder) -> Option<Mode> {
+        let hung = now() + PATIENCE;
+        let ended = tokio::select! {
+            biased;
+            ended = self.hands.carry_out(order) => ended,
+            () = sleep_until(Some(hung)) => Err(self.desk.hung("write")),
+        };
+        self.hands.broken_off();
+        ended.err().map(|error| self.lost(&error))
+    }
+
+    fn lost(&mut self, error: &LinkError) -> Mode {
+        self.desk.went_down(error, self.hands.driver());
+        Mode::Wait(now() + self.backoff.after_failure(fastrand::f64()))
+    }
+
     /// Waits with the link closed; due groups are answered for.
     async fn wait(&mut self, until: Instant, stop: &mut watch::Receiver<bool>) -> Mode {
+        let (_, mut orders) = self.hands.split();
         loop {
             tokio::select! {
                 biased;
                 () = stopped(stop) => return Mode::End,
                 () = sleep_until(Some(until)) => return Mode::Connect,
+                () = orders.run() => {}
                 () = sleep_until(self.desk.schedule.next(now())) => {
                     if self.desk.fail_due().await.is_err() {
                         return Mode::End;

@@ -1,0 +1,83 @@
+//! The audit on real files.
+
+use super::*;
+
+fn facts(value: u32) -> Map<String, Value> {
+    Map::from_iter([("event".to_owned(), "received".into()), ("value".to_owned(), value.into())])
+}
+
+fn with_lines(count: u32) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = AuditLog::open(dir.path()).unwrap();
+    for value in 0..count {
+        log.write(facts(value)).unwrap();
+    }
+    dir
+}
+
+#[test]
+fn the_chain_goes_on_over_a_restart() {
+    let dir = with_lines(3);
+    let mut log = AuditLog::open(dir.path()).unwrap();
+    assert_eq!(log.link().lines, 3);
+    log.write(facts(3)).unwrap();
+    let verified = verify(dir.path()).unwrap();
+    assert_eq!((verified.end.lines, verified.torn), (4, false));
+    assert_eq!(&verified.end, log.link());
+}
+
+#[test]
+fn a_torn_last_line_is_kept_and_said() {
+    let dir = with_lines(3);
+    let path = dir.path().join(FILE);
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, &text[..text.len() - 10]).unwrap();
+    assert!(verify(dir.path()).unwrap().torn);
+    let log = AuditLog::open(dir.path()).unwrap();
+    assert_eq!(log.link().lines, 3, "two whole lines and one that holds the torn one");
+    assert!(!verify(dir.path()).unwrap().torn);
+    assert!(fs::read_to_string(&path).unwrap().contains("\"event\":\"torn\""));
+}
+
+#[test]
+fn nothing_is_added_to_a_forged_audit() {
+    let dir = with_lines(3);
+    let path = dir.path().join(FILE);
+    let text = fs::read_to_string(&path).unwrap().replacen("\"value\":1", "\"value\":9", 1);
+    fs::write(&path, text).unwrap();
+    let opened = AuditLog::open(dir.path());
+    assert!(matches!(opened, Err(AuditError::Broken { line: 2, broken: Broken::Changed, .. })));
+    assert!(verify(dir.path()).is_err());
+}
+
+#[test]
+fn a_full_file_is_put_aside_and_the_chain_runs_through_both() {
+    let dir = with_lines(2);
+    let mut log = AuditLog::open(dir.path()).unwrap();
+    log.size = SEGMENT_BYTES;
+    log.write(facts(2)).unwrap();
+    log.write(facts(3)).unwrap();
+    log.size = SEGMENT_BYTES;
+    log.write(facts(4)).unwrap();
+    let verified = verify(dir.path()).unwrap();
+    assert_eq!((verified.files.len(), verified.end.lines), (3, 5));
+    assert_eq!(AuditLog::open(dir.path()).unwrap().link(), &verified.end);
+}
+
+#[test]
+fn a_file_that_was_put_aside_and_lost_shows() {
+    let dir = with_lines(2);
+    let mut log = AuditLog::open(dir.path()).unwrap();
+    log.size = SEGMENT_BYTES;
+    log.write(facts(2)).unwrap();
+    fs::remove_file(dir.path().join("audit-000000000000.log")).unwrap();
+    assert!(verify(dir.path()).is_err());
+}
+
+#[test]
+fn only_its_owner_may_read_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = with_lines(1);
+    let mode = fs::metadata(dir.path().join(FILE)).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}

@@ -1,0 +1,201 @@
+//! The gate: which command may become an order.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use forehearth_model::{ClockState, Scaling, Severity, Stamp, TagId, Value};
+
+use crate::{Command, Order, Refusal, WriteRule, convert};
+
+/// Command ids that are remembered. Chosen: 4,096 of at most 128 bytes are
+/// half a MiB; more unexpired commands than that are refused.
+pub const REMEMBERED: usize = 4096;
+
+/// Longest id of a command. Chosen: three UUIDs; with [`REMEMBERED`] it bounds
+/// what strangers can make the gate keep.
+const LONGEST_ID_BYTES: usize = 128;
+
+/// Longest time a command may stay valid. Chosen: a command that a broker
+/// kept over a shift must not move a valve.
+const VALID_FOR: Duration = Duration::from_secs(600);
+
+/// What the gateway knows of a tag right now.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Known {
+    /// In engineering units.
+    pub value: Value,
+    /// How far to trust it.
+    pub severity: Severity,
+    /// How long ago it was read.
+    pub age: Duration,
+}
+
+/// The present values of tags, for steps and interlocks.
+pub trait Inputs {
+    /// What is known of `tag`; `None` when it was never read.
+    fn known(&self, tag: TagId) -> Option<Known>;
+}
+
+/// A condition on other tags that must hold for a write.
+pub trait Interlock: Send {
+    /// Whether it holds.
+    ///
+    /// # Errors
+    /// Why not, in words: which input is wrong, not Good or not fresh.
+    fn holds(&self, inputs: &dyn Inputs) -> Result<(), String>;
+}
+
+/// When a command is judged: both clocks of the box.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    /// For waiting.
+    pub instant: Instant,
+    /// For telling.
+    pub stamp: Stamp,
+    /// How far `stamp` can be trusted.
+    pub clock: ClockState,
+}
+
+/// Knows every tag that may be written and judges commands for them.
+///
+/// Bounded: [`REMEMBERED`] ids, and one entry per writable tag.
+pub struct Gate {
+    doors: HashMap<TagId, Door>,
+    /// Id → until when it must be remembered, on both clocks.
+    ids: HashMap<String, (Stamp, Instant)>,
+}
+
+struct Door {
+    rule: WriteRule,
+    last: Option<Instant>,
+    busy: bool,
+}
+
+impl Gate {
+    /// A gate with a door for each tag that may be written.
+    #[must_use]
+    pub fn new(rules: impl IntoIterator<Item = (TagId, WriteRule)>) -> Self {
+        let door = |(tag, rule)| (tag, Door { rule, last: None, busy: false });
+        Self { doors: rules.into_iter().map(door).collect(), ids: HashMap::new() }
+    }
+
+    /// Whether any tag may be written at all.
+    #[must_use]
+    pub fn is_shut(&self) -> bool {
+        self.doors.is_empty()
+    }
+
+    /// Judges one command. `Ok` shuts the tag's door until
+    /// [`finished`](Self::finished) is called.
+    ///
+    /// # Errors
+    /// Why nothing may be sent.
+    pub fn judge(
+        &mut self,
+        command: &Command,
+        now: Now,
+        inputs: &dyn Inputs,
+    ) -> Result<Order, Refusal> {
+        self.forget(now);
+        let door = self.doors.get_mut(&command.tag).ok_or(Refusal::NotWritable)?;
+        if command.id.is_empty() || command.id.len() > LONGEST_ID_BYTES {
+            return Err(Refusal::BadId);
+        }
+        in_time(command, now)?;
+        // Before the id is remembered: a refused repeat must not live longer.
+        if self.ids.contains_key(&command.id) {
+            return Err(Refusal::Repeated);
+        }
+        if self.ids.len() >= REMEMBERED {
+            return Err(Refusal::TooMany);
+        }
+        self.ids.insert(command.id.clone(), (command.expires, now.instant + VALID_FOR));
+        let order = door.rule.order(command)?;
+        door.admits(now)?;
+        door.rule.step(&order, inputs)?;
+        if let Some(interlock) = &door.rule.interlock {
+            interlock.holds(inputs).map_err(Refusal::Interlock)?;
+        }
+        door.busy = true;
+        door.last = Some(now.instant);
+        Ok(order)
+    }
+
+    /// The order for `tag` has ended, well or not.
+    pub fn finished(&mut self, tag: TagId) {
+        if let Some(door) = self.doors.get_mut(&tag) {
+            door.busy = false;
+        }
+    }
+
+    /// An id is forgotten when its command has expired on the wall clock
+    /// **and** can't be valid any more on the monotonic one: a clock set back
+    /// revives no command.
+    fn forget(&mut self, now: Now) {
+        if self.ids.len() * 2 > REMEMBERED {
+            self.ids.retain(|_, (expires, until)| now.stamp < *expires || now.instant < *until);
+        }
+    }
+}
+
+/// Whether a command may still, and may already, be judged by its expiry.
+fn in_time(command: &Command, now: Now) -> Result<(), Refusal> {
+    if now.clock == ClockState::Unset {
+        return Err(Refusal::ClockUnset);
+    }
+    let left = command.expires.micros().saturating_sub(now.stamp.micros());
+    match u64::try_from(left) {
+        Ok(left) if left > 0 && Duration::from_micros(left) <= VALID_FOR => Ok(()),
+        Ok(left) if left > 0 => Err(Refusal::ExpiresTooLate(VALID_FOR.as_secs())),
+        _ => Err(Refusal::Expired),
+    }
+}
+
+impl Door {
+    fn admits(&self, now: Now) -> Result<(), Refusal> {
+        if self.busy {
+            return Err(Refusal::Busy);
+        }
+        let (Some(every), Some(last)) = (self.rule.every, self.last) else { return Ok(()) };
+        if now.instant.saturating_duration_since(last) < every {
+            let every_ms = u64::try_from(every.as_millis()).unwrap_or(u64::MAX);
+            return Err(Refusal::TooSoon { every_ms });
+        }
+        Ok(())
+    }
+}
+
+impl WriteRule {
+    /// The order for a command, if its value is one the tag may hold. The
+    /// bounds are held against what the device will really hold.
+    fn order(&self, command: &Command) -> Result<Order, Refusal> {
+        let raw = convert::raw(&command.value, self.data_type, &self.scaling)?;
+        // Unclamped: a clamp would hide a count beyond the sheet from the bounds.
+        let engineering = Scaling { clamp: None, ..self.scaling }.engineering(&raw);
+        if let (Some(value), false) = (engineering.as_f64(), matches!(raw, Value::Bool(_))) {
+            let (min, max) = self.bounds;
+            if !(min..=max).contains(&value) {
+                return Err(Refusal::OutOfBounds { value, min, max });
+            }
+        }
+        Ok(Order { tag: command.tag, raw, engineering })
+    }
+
+    fn step(&self, order: &Order, inputs: &dyn Inputs) -> Result<(), Refusal> {
+        let Some(max_step) = self.max_step else { return Ok(()) };
+        let known = inputs.known(order.tag).ok_or(Refusal::PresentUnknown)?;
+        if known.severity != Severity::Good || known.age > self.fresh_for {
+            return Err(Refusal::PresentUnknown);
+        }
+        let (Some(present), Some(value)) = (known.value.as_f64(), order.engineering.as_f64())
+        else {
+            return Err(Refusal::PresentUnknown);
+        };
+        let step = (value - present).abs();
+        // NaN is no step that could be allowed.
+        if step <= max_step { Ok(()) } else { Err(Refusal::StepTooWide { value, step, max_step }) }
+    }
+}
+
+#[cfg(test)]
+mod tests;
