@@ -122,7 +122,7 @@ fn push(field: &mut Field, source: TagId, entry: TagEntry) -> TagId {
     let TagPlan { point, report, .. } = &field.tags[source.index()];
     let point = point.clone();
     let report = Report { deadband: Deadband::None, every_sample: false, ..*report };
-    field.tags.push(TagPlan { point, report, condition: None, source: Some(source) });
+    field.tags.push(TagPlan { point, report, condition: None, source: Some(source), write: None });
     field.tag_entries.push(entry);
     TagId(field.tags.len() as u32 - 1)
 }

@@ -39,6 +39,7 @@ mod load;
 mod mask;
 mod names;
 mod nearest;
+mod one_link;
 mod opcua;
 mod outage;
 mod overlap;
@@ -67,6 +68,7 @@ mod units;
 mod url;
 mod versions;
 mod window;
+mod write;
 
 pub use diff::{LoadChange, PlanDiff, Renamed, TopicChange, diff};
 pub use finding::{Findings, Lang, Severity};
@@ -79,7 +81,9 @@ pub use plan::{
     FilterPlan, FormatPlan, GatewayPlan, GroupPlan, Keep, LimitsPlan, LinePlan, LinkPlan,
     OpcUaMode, OpcUaPlan, ParityPlan, PasswordSource, Plan, PointPlan, Report, Rs485Plan,
     SerialPlan, ServerPlan, Spike, StatusPlan, TagPlan, TlsPlan, TotalPlan, Transport, WindowPlan,
+    WritePlan,
 };
+pub use one_link::{link_of, occupied};
 pub use reference::{findings_reference, map_reference};
 pub use render::render;
 pub use rows::{Row, SheetError, decode_sheet, export_csv, import_csv, rows, to_map};

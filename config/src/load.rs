@@ -337,7 +337,13 @@ fn group_tags(field: &mut Field, device: DeviceId, tags: &[TagDraft]) -> Vec<Gro
             groups[position].2.push(id);
             ids.push(id);
             let (point, report) = (point.clone(), tag.report);
-            field.tags.push(TagPlan { point, report, condition: None, source: None });
+            field.tags.push(TagPlan {
+                point,
+                report,
+                condition: None,
+                source: None,
+                write: tag.write,
+            });
             let name =
                 if tag.is_array { format!("{}[{element}]", tag.name) } else { tag.name.clone() };
             field.tag_entries.push(TagEntry {

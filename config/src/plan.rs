@@ -3,6 +3,7 @@
 mod condition;
 mod line;
 mod opcua;
+mod write;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use forehearth_model::{Catalogue, DeviceId, Grade, LinkId, TagId};
 pub use condition::{ConditionPlan, FilterPlan, Keep, LimitsPlan, Spike, TotalPlan, WindowPlan};
 pub use line::{CarrierPlan, FormatPlan, LinePlan, ParityPlan, Rs485Plan, SerialPlan};
 pub use opcua::{OpcUaMode, OpcUaPlan, PointPlan};
+pub use write::WritePlan;
 
 /// Everything the daemon needs to run.
 #[derive(Clone, PartialEq, Debug)]
@@ -48,6 +50,8 @@ pub struct GatewayPlan {
     pub title: [String; 2],
     /// The oldest reading of a batch waits at most this long. Default 100 ms.
     pub batch_within: Duration,
+    /// Take files up when the directory changes. Default no.
+    pub watch: bool,
 }
 
 /// `[buffer]`.
@@ -248,4 +252,6 @@ pub struct TagPlan {
     /// The tag it is derived from; `None` for a tag that is read. Derived
     /// tags are in no group.
     pub source: Option<TagId>,
+    /// What may be written to it; `None`: nothing.
+    pub write: Option<WritePlan>,
 }

@@ -10,12 +10,9 @@ use crate::counter::{self, CounterDraft};
 use crate::device::Driver;
 use crate::expr::Scope;
 use crate::finding::{Finding, Log};
-use crate::keys::{
-    self,
-    tag::{TAG_KEYS, WRITE_KEYS},
-};
+use crate::keys::{self, tag::TAG_KEYS};
 use crate::opcua::{self, Namespaces};
-use crate::plan::{Deadband, FilterPlan, LimitsPlan, PointPlan, Report};
+use crate::plan::{Deadband, FilterPlan, LimitsPlan, PointPlan, Report, WritePlan};
 use crate::point::{self, AddressParam, is_number};
 use crate::quantity;
 use crate::reader::{At, Reader};
@@ -24,7 +21,7 @@ use crate::source::Place;
 use crate::texts::{self, phrase};
 use crate::tree::{Table as TomlTable, Value};
 use crate::window::{self, WindowDraft};
-use crate::{filter, limits, names, standard, swing, units, versions};
+use crate::{filter, limits, names, standard, swing, units, versions, write};
 
 /// Every key of a tag.
 pub(crate) const KEYS: [&str; TAG_KEYS.len()] = keys::names(TAG_KEYS);
@@ -86,6 +83,7 @@ pub(crate) struct TagDraft {
     pub(crate) window: Option<WindowDraft>,
     pub(crate) counter: Option<CounterDraft>,
     pub(crate) limits: Option<LimitsPlan>,
+    pub(crate) write: Option<WritePlan>,
 }
 
 /// Reads one tag from its tables, weakest first. What is wrong is in the log.
@@ -121,7 +119,7 @@ pub(crate) fn read(
         limits::check_deadband(log, deadband, limits);
     }
     check_enum(&reader, data_type);
-    check_write(&reader, around, spot.table, valid);
+    let write = write::read(&reader, around, spot.table, data_type, valid);
 
     let (period, rate_place) = read_rate(&reader, around, name_place)?;
     let unit = standard::unit(&reader, standard);
@@ -201,6 +199,7 @@ pub(crate) fn read(
         window,
         counter,
         limits: limits.map(|limits| limits.plan),
+        write,
     })
 }
 
@@ -382,51 +381,4 @@ fn check_enum(reader: &Reader<'_>, data_type: Option<DataType>) {
         }
     }
     versions::no_effect(reader.log, table.place, "enum");
-}
-
-/// `write = { min, max, max_step, every }`: checked, and refused where no
-/// write path exists.
-fn check_write(
-    reader: &Reader<'_>,
-    around: &Surroundings<'_>,
-    table: Option<Table>,
-    valid: Option<At<(f64, f64)>>,
-) {
-    let Some(write) = reader.table("write") else { return };
-    let place = reader.entry("write").map_or(write.place, |entry| entry.node.place);
-    let inner = Reader::new(reader.log, write.value, phrase::WRITE, write.place);
-    let inner = inner.scoped(around.scope);
-    inner.only(&keys::names::<{ WRITE_KEYS.len() }>(WRITE_KEYS));
-    let (min, max) = (inner.number("min"), inner.number("max"));
-    if let (Some(min), Some(max)) = (min, max)
-        && min.value > max.value
-    {
-        let finding = Finding::new(&texts::WRITE_BOUNDS, min.place);
-        reader.log.report(finding.with("min", min.value).with("max", max.value));
-    }
-    for bound in [min, max].into_iter().flatten() {
-        if let Some(valid) = valid
-            && !(valid.value.0..=valid.value.1).contains(&bound.value)
-        {
-            let finding = Finding::new(&texts::WRITE_OUTSIDE_VALID, bound.place)
-                .with("value", bound.value)
-                .related(valid.place, phrase::VALID_HERE);
-            reader.log.report(finding);
-        }
-    }
-    if let Some(step) = inner.number("max_step")
-        && step.value <= 0.0
-    {
-        reader.log.report(Finding::new(&texts::NOT_POSITIVE, step.place).with("key", "max_step"));
-    }
-    inner.duration("every", RATE.0..=MAX_GAP.1);
-    if let Some(read_only) = around.read_only {
-        let finding = Finding::new(&texts::WRITE_ON_READ_ONLY, place);
-        reader.log.report(finding.related(read_only, phrase::READ_ONLY_HERE));
-    } else if let Some(table @ (Table::DiscreteInputs | Table::InputRegisters)) = table {
-        let finding = Finding::new(&texts::WRITE_TO_INPUT, place);
-        reader.log.report(finding.with("table", table.prefix()));
-    } else {
-        versions::no_effect(reader.log, place, "write");
-    }
 }

@@ -64,7 +64,7 @@ super::keys! {
         "label": Kind::Bilingual, Optional,
             "What people call it." / "人们如何称呼它。", "label = { en = \"cell voltage\", zh = \"槽电压\" }";
         "write": Table(&WRITE), Optional,
-            "Bounds for writing; has no effect yet." / "写值的边界；目前不起作用。", "write = { min = 900.0, max = 980.0 }";
+            "What may be written to it, through brokers with `commands = true`." / "允许通过 `commands = true` 的代理写入的内容。", "write = { min = 900.0, max = 980.0 }";
         "overlap": Boolean, Default("false"),
             "Shares registers with another tag on purpose." / "有意与其他点位共用寄存器。", "overlap = true";
         "filter": Table(&FILTER), Optional,
@@ -147,9 +147,9 @@ super::keys! {
 
     /// Of `write`.
     WRITE_KEYS = {
-        "min": Number, Optional, "Lowest value." / "最小值。", "min = 900.0";
+        "min": Number, Optional, "Lowest value; a number needs both bounds." / "最小值；数值必须同时给出上下界。", "min = 900.0";
         "max": Number, Optional, "Highest value." / "最大值。", "max = 980.0";
-        "max_step": Number, Optional, "Largest step." / "最大步长。", "max_step = 5.0";
+        "max_step": Number, Optional, "Farthest from the present value, which must be Good and fresh." / "与当前值的最大差；当前值必须良好且新鲜。", "max_step = 5.0";
         "every": Duration(RATE.0, MAX_GAP.1), Optional,
             "At most once in this time." / "在此时间内最多一次。", "every = \"10s\"";
     }
