@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use forehearth_model::{CatalogueHash, DestinationLedger, Epoch};
 
+use crate::destination::Destination;
 use crate::health::{Health, Stats};
 use crate::keeper::{Clock, Keeper, Shared, Stop, SystemClock};
 use crate::outbox::Outbox;
@@ -17,7 +18,7 @@ use crate::sqlite::SqliteStorage;
 use crate::storage::{Storage, StorageError};
 
 /// A set of destinations is one machine word.
-const MOST_DESTINATIONS: usize = 64;
+pub(crate) const MOST_DESTINATIONS: usize = 64;
 
 /// How the buffer keeps its promise.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -85,7 +86,7 @@ impl Buffer {
     /// What an operator has to decide; see [`OpenError`].
     pub fn open(
         settings: Settings,
-        destinations: &[String],
+        destinations: &[impl Into<Destination> + Clone],
         catalogue: (CatalogueHash, Bytes),
     ) -> Result<Self, OpenError> {
         let storage = Box::new(SqliteStorage::new(&settings.dir));
@@ -117,15 +118,13 @@ impl Buffer {
     /// See [`Self::open`].
     pub fn open_with(
         settings: Settings,
-        destinations: &[String],
+        destinations: &[impl Into<Destination> + Clone],
         catalogue: (CatalogueHash, Bytes),
         storage: Box<dyn Storage>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, OpenError> {
-        if destinations.len() > MOST_DESTINATIONS {
-            return Err(OpenError::TooManyDestinations(destinations.len()));
-        }
-        let (keeper, shared) = Keeper::open(settings, destinations, catalogue, storage, clock)?;
+        let destinations = checked(destinations)?;
+        let (keeper, shared) = Keeper::open(settings, &destinations, catalogue, storage, clock)?;
         let thread = std::thread::Builder::new()
             .name("buffer".to_owned())
             .spawn(move || keeper.run())
@@ -153,18 +152,52 @@ impl Buffer {
         self.shared.tell_all();
     }
 
-    /// The outbox of the destination at this position of `open`'s list; one
-    /// link holds it.
+    /// The map changed: these are the destinations and this is the catalogue
+    /// from now on. Call it before the first batch that is sealed under the
+    /// new catalogue; batches of the one before may still come. Waits neither
+    /// for the disk nor for a link.
+    ///
+    /// A destination that stays keeps its place, its books, and its
+    /// [`Outbox`]. One that is new is owed what is sealed from here on: what
+    /// was before stands in its books as `filtered`. Its cursor is on disk a
+    /// moment later; a kill within that moment makes it come with the next
+    /// start instead. For one that is gone
+    /// nothing waits any more; its `Outbox` gives nothing, and one who comes
+    /// again later under the same name starts anew.
+    ///
+    /// # Errors
+    /// When there are too many; then nothing has changed.
+    pub fn reconfigure(
+        &self,
+        destinations: &[impl Into<Destination> + Clone],
+        catalogue: (CatalogueHash, Bytes),
+    ) -> Result<(), OpenError> {
+        let destinations = checked(destinations)?;
+        let wall = self.shared.clock.wall();
+        let mut guard = self.shared.lock();
+        let state = &mut *guard;
+        let gone = state.stock.seat(&destinations, wall);
+        state.forgotten.extend(gone);
+        let ram = &state.stock.ram;
+        state.catalogues.replace(catalogue, |hash| ram.needs_catalogue(hash));
+        state.reseated = true;
+        self.shared.ring(guard);
+        Ok(())
+    }
+
+    /// The outbox of the destination at this position of the list given last;
+    /// one link holds it.
     ///
     /// # Panics
     /// When there is no such destination: the wiring is wrong.
     #[must_use]
     pub fn outbox(&self, index: usize) -> Outbox {
-        assert!(index < self.shared.news.len(), "an outbox belongs to a destination");
-        Outbox::new(index, Arc::clone(&self.shared))
+        let seat = self.shared.lock().stock.order.get(index).copied();
+        assert!(seat.is_some(), "an outbox belongs to a destination");
+        Outbox::new(seat.unwrap_or_default(), Arc::clone(&self.shared))
     }
 
-    /// The books of every destination, in `open`'s order.
+    /// The books of every destination, in the order of the list given last.
     #[must_use]
     pub fn ledger(&self) -> Vec<DestinationLedger> {
         self.shared.lock().stock.ledger()
@@ -215,6 +248,14 @@ impl Buffer {
             tracing::error!("the buffer's thread had ended with a panic");
         }
     }
+}
+
+/// As many as can be kept apart.
+fn checked(destinations: &[impl Into<Destination> + Clone]) -> Result<Vec<Destination>, OpenError> {
+    if destinations.len() > MOST_DESTINATIONS {
+        return Err(OpenError::TooManyDestinations(destinations.len()));
+    }
+    Ok(destinations.iter().cloned().map(Into::into).collect())
 }
 
 impl Drop for Buffer {

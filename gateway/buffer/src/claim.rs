@@ -7,6 +7,7 @@ use bytes::Bytes;
 use forehearth_model::{Batch, BatchId, DestinationLedger, Epoch, Lane};
 
 use crate::cursor::{Cursor, LANES, slot};
+use crate::destination::Destination;
 use crate::ram::{Ram, Row};
 use crate::shelf::Owed;
 
@@ -73,6 +74,12 @@ const READ_AHEAD: usize = 128 * 1024;
 #[derive(Debug)]
 pub(crate) struct Claim {
     index: usize,
+    /// What it may take of the disk; `None`: nobody has this seat.
+    pub(crate) destination: Option<Destination>,
+    /// Grows each time the seat gets to somebody else.
+    pub(crate) tenancy: u64,
+    /// The next birth/death sequence number.
+    pub(crate) bd_seq: u8,
     pub(crate) cursor: Cursor,
     /// The cursor moved since it was saved.
     pub(crate) moved: bool,
@@ -90,19 +97,37 @@ pub(crate) struct Claim {
 }
 
 impl Claim {
-    pub(crate) fn new(index: usize, name: &str, cursor: Cursor) -> Self {
+    pub(crate) fn new(index: usize, destination: Destination, cursor: Cursor, bd_seq: u8) -> Self {
+        let books = DestinationLedger { name: destination.name.clone(), ..Default::default() };
         Self {
             index,
+            destination: Some(destination),
+            tenancy: 0,
+            bd_seq,
             cursor,
             moved: true,
             attached: false,
             places: Default::default(),
             taken: BTreeMap::new(),
-            books: DestinationLedger { name: name.to_owned(), ..Default::default() },
+            books,
             waiting: 0,
             live_waiting: 0,
             connection: 0,
         }
+    }
+
+    /// The seat goes to another destination, or to nobody: what was taken,
+    /// asked for or read for the one before is not this one's.
+    pub(crate) fn pass_to(&mut self, next: Option<Destination>, since: BatchId, bd_seq: u8) {
+        let (tenancy, connection) = (self.tenancy + 1, self.connection + 1);
+        let name = next.as_ref().map(|next| next.name.clone()).unwrap_or_default();
+        let fresh = Self::new(self.index, Destination::new(name), Cursor::starting(since), bd_seq);
+        *self = Self { destination: next, tenancy, connection, ..fresh };
+    }
+
+    /// Somebody has this seat.
+    pub(crate) const fn is_occupied(&self) -> bool {
+        self.destination.is_some()
     }
 
     /// Its bit in a set of destinations.

@@ -108,6 +108,16 @@ impl Gaps {
         }
     }
 
+    /// The destination is gone: what waited for it is nobody's any more.
+    pub(crate) fn forget(&mut self, destination: usize) {
+        self.pending[destination].clear();
+    }
+
+    /// One more destination.
+    pub(crate) fn grow(&mut self) {
+        self.pending.push(VecDeque::new());
+    }
+
     /// How many records wait for their destination.
     pub(crate) fn len(&self) -> usize {
         self.pending.iter().map(VecDeque::len).sum()

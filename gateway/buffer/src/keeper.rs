@@ -5,7 +5,7 @@
 //! and tries to open everything anew until it succeeds; a file that failed is
 //! never written again.
 
-mod adopt;
+pub(crate) mod adopt;
 mod commit;
 #[cfg(test)]
 mod model;
@@ -15,11 +15,11 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use forehearth_model::{CatalogueHash, Stamp};
 use tokio::sync::{Notify, oneshot};
 
-use crate::buffer::Settings;
+use crate::buffer::{MOST_DESTINATIONS, Settings};
+use crate::catalogues::{Catalogue, Catalogues};
 use crate::health::{Health, Stats, StorageState};
 use crate::retention::Retention;
 use crate::stock::Stock;
@@ -81,10 +81,13 @@ pub(crate) struct State {
     pub(crate) stock: Stock,
     pub(crate) health: Health,
     pub(crate) stats: Stats,
-    /// Who waits for a birth/death sequence number.
-    pub(crate) bd_seq: Vec<(usize, oneshot::Sender<u8>)>,
-    /// Old catalogues of what was read from disk lately.
-    pub(crate) catalogues: Vec<(CatalogueHash, Bytes)>,
+    /// Who waits for a birth/death sequence number: seat and tenancy.
+    pub(crate) bd_seq: Vec<(usize, u64, oneshot::Sender<u8>)>,
+    pub(crate) catalogues: Catalogues,
+    /// A destination came: its cursor has to be on disk before its first batch is.
+    pub(crate) reseated: bool,
+    /// Destinations that are gone, for the next save.
+    pub(crate) forgotten: Vec<String>,
     pub(crate) stop: Option<Stop>,
     /// The keeper should look.
     rung: bool,
@@ -93,13 +96,15 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(stock: Stock) -> Self {
+    pub(crate) fn new(stock: Stock, catalogue: Catalogue) -> Self {
         Self {
             stock,
             health: Health { storage: StorageState::Up, troubles: 0 },
             stats: Stats::default(),
             bd_seq: Vec::new(),
-            catalogues: Vec::new(),
+            catalogues: Catalogues::new(catalogue),
+            reseated: false,
+            forgotten: Vec::new(),
             stop: None,
             rung: false,
             looks_at: None,
@@ -116,22 +121,17 @@ impl State {
 pub(crate) struct Shared {
     state: Mutex<State>,
     bell: Condvar,
-    /// Per destination: something may be there to take.
+    /// Per seat: something may be there to take. There are
+    /// as many as there may be destinations, so that none has to be moved.
     pub(crate) news: Vec<Notify>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: Settings,
-    pub(crate) catalogue: (CatalogueHash, Bytes),
 }
 
 impl Shared {
-    pub(crate) fn new(
-        state: State,
-        clock: Arc<dyn Clock>,
-        settings: Settings,
-        catalogue: (CatalogueHash, Bytes),
-    ) -> Self {
-        let news = state.stock.claims.iter().map(|_| Notify::new()).collect();
-        Self { state: Mutex::new(state), bell: Condvar::new(), news, clock, settings, catalogue }
+    pub(crate) fn new(state: State, clock: Arc<dyn Clock>, settings: Settings) -> Self {
+        let news = (0..MOST_DESTINATIONS).map(|_| Notify::new()).collect();
+        Self { state: Mutex::new(state), bell: Condvar::new(), news, clock, settings }
     }
 
     /// A panic under the lock is a defect of ours; the others go on with what is there.
@@ -165,6 +165,15 @@ impl Shared {
     }
 }
 
+/// The segment being written to in a lane.
+#[derive(Clone, Copy, Debug)]
+struct Current {
+    seq: u64,
+    started: Instant,
+    /// What all its batches are read with.
+    catalogue: CatalogueHash,
+}
+
 /// Whether the disk works.
 #[derive(Debug)]
 enum Mode {
@@ -178,17 +187,13 @@ pub(crate) struct Keeper {
     storage: Box<dyn Storage>,
     mode: Mode,
     retention: Retention,
-    /// The segment being written, per lane, and when it was started.
-    current: [Option<(u64, Instant)>; 2],
+    current: [Option<Current>; 2],
     next_seq: u64,
     /// Segments of this run, failed ones included.
     created: BTreeSet<u64>,
-    /// The next birth/death sequence number, per destination.
-    bd_seq: Vec<u8>,
     /// The control database was read in this run.
     adopted: bool,
-    /// For the next save: destinations and segments that are gone.
-    forgotten: Vec<String>,
+    /// For the next save: segments that are gone.
     unlisted: Vec<u64>,
     saved_at: Instant,
     looked_at: Instant,
@@ -291,8 +296,8 @@ impl Keeper {
     /// The disk failed: nothing it said lately is believed.
     fn go_down(&mut self, error: &StorageError, pause: Duration) {
         let now = self.shared.clock.now();
-        for (seq, _) in self.current.iter_mut().filter_map(Option::take) {
-            self.storage.abandon(seq);
+        for current in self.current.iter_mut().filter_map(Option::take) {
+            self.storage.abandon(current.seq);
         }
         self.mode = Mode::Down { retry_at: now + pause, pause };
         let mut state = self.shared.lock();
@@ -352,29 +357,37 @@ impl Keeper {
 
     fn number(
         &mut self,
-        asked: Vec<(usize, oneshot::Sender<u8>)>,
+        asked: Vec<(usize, u64, oneshot::Sender<u8>)>,
     ) -> Vec<(oneshot::Sender<u8>, u8)> {
         let mut state = self.shared.lock();
-        let mut number = |(destination, answer): (usize, _)| {
-            let seq = self.bd_seq[destination];
-            self.bd_seq[destination] = seq.wrapping_add(1);
-            state.stock.claims[destination].moved = true;
+        let mut number = |(seat, tenancy, answer): (usize, u64, _)| {
+            let claim = &mut state.stock.claims[seat];
+            let seq = claim.bd_seq;
+            // Who asked may be gone meanwhile.
+            if claim.tenancy == tenancy {
+                claim.bd_seq = seq.wrapping_add(1);
+                claim.moved = true;
+            }
             (answer, seq)
         };
         asked.into_iter().map(&mut number).collect()
     }
 
     fn forget_current(&mut self, seq: u64) {
-        for current in self.current.iter_mut().filter(|c| c.is_some_and(|(s, _)| s == seq)) {
+        for current in self.current.iter_mut().filter(|c| c.is_some_and(|c| c.seq == seq)) {
             *current = None;
         }
     }
 
     /// When the next save is due.
     fn save_due(&self, state: &State) -> Option<Instant> {
+        if state.reseated {
+            return Some(self.saved_at);
+        }
         let stock = &state.stock;
         let gaps = stock.gaps.is_unsaved().then_some(SAVE_GAPS);
-        let moved = stock.claims.iter().any(|claim| claim.moved);
+        let moved = !state.forgotten.is_empty()
+            || stock.claims.iter().any(|claim| claim.is_occupied() && claim.moved);
         let on_disk = stock.shelf.iter().next().is_some();
         let cursors = moved.then_some(if on_disk { SAVE_WITHIN } else { SAVE_IDLE });
         [gaps, cursors].into_iter().flatten().min().map(|within| self.saved_at + within)
@@ -397,30 +410,32 @@ impl Keeper {
         let mut state = self.shared.lock();
         if let Err(error) = saved {
             state.stock.claims.iter_mut().for_each(|claim| claim.moved = true);
+            state.reseated = true;
             return Err(error);
         }
         state.stock.gaps.saved(&save.gaps, &save.settled_gaps);
-        self.forgotten.retain(|name| !save.forgotten.contains(name));
+        state.forgotten.retain(|name| !save.forgotten.contains(name));
         self.unlisted.retain(|seq| !save.unlisted.contains(seq));
         Ok(())
     }
 
     fn snapshot(&self, clean: bool) -> Save {
         let mut state = self.shared.lock();
+        state.reseated = false;
         let stock = &mut state.stock;
         let (epoch, safe_to) = (stock.epoch, stock.ram.safe_to());
         let oldest = stock.shelf.iter().map(|s| s.segment.epoch).min().unwrap_or(epoch).min(epoch);
         let mut bookmarks = Vec::new();
-        for (claim, &bd_seq) in stock.claims.iter_mut().zip(&self.bd_seq) {
+        for claim in stock.claims.iter_mut().filter(|claim| claim.is_occupied()) {
             if std::mem::take(&mut claim.moved) {
                 claim.cursor.forget_before(oldest);
                 let (name, cursor) = (claim.books.name.clone(), claim.cursor.encode());
-                bookmarks.push(Bookmark { name, cursor, bd_seq });
+                bookmarks.push(Bookmark { name, cursor, bd_seq: claim.bd_seq });
             }
         }
         let (gaps, settled_gaps) = stock.gaps.unsaved();
         let run = RunMark { epoch, clean, safe_to };
-        let (forgotten, unlisted) = (self.forgotten.clone(), self.unlisted.clone());
+        let (forgotten, unlisted) = (state.forgotten.clone(), self.unlisted.clone());
         Save { run, bookmarks, forgotten, gaps, settled_gaps, unlisted }
     }
 

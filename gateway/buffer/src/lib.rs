@@ -35,8 +35,10 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod buffer;
+mod catalogues;
 mod claim;
 mod cursor;
+mod destination;
 mod gaps;
 mod health;
 pub mod inspect;
@@ -52,6 +54,7 @@ mod storage;
 
 pub use buffer::{Buffer, OpenError, Settings};
 pub use claim::{Parcel, Want};
+pub use destination::Destination;
 pub use health::{Health, Stats, StorageState};
 pub use keeper::{Clock, SystemClock};
 pub use outbox::Outbox;

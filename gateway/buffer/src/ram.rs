@@ -187,6 +187,11 @@ impl Ram {
         LANES.into_iter().rev().find_map(first)
     }
 
+    /// Whether a batch in memory is read with this catalogue.
+    pub(crate) fn needs_catalogue(&self, hash: CatalogueHash) -> bool {
+        self.lanes.iter().flat_map(BTreeMap::values).any(|held| held.batch.catalogue == hash)
+    }
+
     /// Up to here every number is on disk or finished by all.
     pub(crate) fn safe_to(&self) -> u64 {
         let first = |lane: Lane| {

@@ -3,10 +3,13 @@
 //! No I/O, no clock, no waiting: the keeper writes and reads for it, the
 //! outboxes take from it, and each method leaves the books balanced.
 
+mod seats;
+
 use forehearth_model::{BatchId, DestinationLedger, Epoch, GapCause, GapRecord, Lane, Stamp};
 
 use crate::claim::{Claim, Parcel, Taken, Want};
 use crate::cursor::{Cursor, LANES, slot};
+use crate::destination::Destination;
 use crate::gaps::Gaps;
 use crate::keeper::replay::Behind;
 use crate::ram::{Ram, Row, Sealed};
@@ -18,7 +21,12 @@ use crate::storage::{Hole, Piece};
 pub(crate) struct Stock {
     pub(crate) epoch: Epoch,
     pub(crate) ram: Ram,
+    /// A seat per destination; some may be nobody's, see `stock/seats.rs`.
     pub(crate) claims: Vec<Claim>,
+    /// The seats in the order in which the destinations were told.
+    pub(crate) order: Vec<usize>,
+    /// Readings sealed in this run.
+    batched: u64,
     pub(crate) shelf: Shelf,
     pub(crate) gaps: Gaps,
     /// Per lane the last batch of which disk holds the only copy.
@@ -31,15 +39,24 @@ pub(crate) struct Stock {
 
 impl Stock {
     /// An empty buffer at the start of a run.
-    pub(crate) fn new(epoch: Epoch, names: &[String], memory: usize, next_gap: u64) -> Self {
+    /// `bd_seq` is the first birth/death sequence number until one is known.
+    pub(crate) fn new(
+        epoch: Epoch,
+        destinations: &[Destination],
+        memory: usize,
+        next_gap: u64,
+        bd_seq: u8,
+    ) -> Self {
         let since = Cursor::starting(BatchId::new(epoch, 1));
-        let claims = names.iter().enumerate().map(|(i, name)| Claim::new(i, name, since.clone()));
+        let claims = destinations.iter().cloned().enumerate();
         Self {
             epoch,
             ram: Ram::default(),
-            claims: claims.collect(),
+            claims: claims.map(|(i, to)| Claim::new(i, to, since.clone(), bd_seq)).collect(),
+            order: (0..destinations.len()).collect(),
+            batched: 0,
             shelf: Shelf::default(),
-            gaps: Gaps::new(names.len(), next_gap),
+            gaps: Gaps::new(destinations.len(), next_gap),
             on_disk: [BatchId::default(); 2],
             memory,
             strays: 0,
@@ -49,8 +66,12 @@ impl Stock {
     /// Takes in a sealed batch.
     pub(crate) fn append(&mut self, sealed: Sealed, wall: Stamp) {
         let readings = u32::try_from(sealed.batch.readings.len()).unwrap_or(u32::MAX);
-        let everyone = self.claims.iter().fold(0, |bits, claim| bits | claim.bit());
-        self.claims.iter_mut().for_each(|claim| claim.owe(readings));
+        let mut everyone = 0;
+        for claim in self.claims.iter_mut().filter(|claim| claim.is_occupied()) {
+            everyone |= claim.bit();
+            claim.owe(readings);
+        }
+        self.batched += u64::from(readings);
         self.ram.insert(sealed, everyone);
         self.keep_within_memory(wall);
     }
@@ -344,7 +365,14 @@ impl Stock {
     }
 
     /// A segment of an earlier run was found: `owed` per destination of it.
-    pub(crate) fn recover(&mut self, segment: Segment, owed: Vec<Owed>) {
+    /// Who has got a seat since its `tenancies` were looked at is owed nothing of it.
+    pub(crate) fn recover(&mut self, segment: Segment, mut owed: Vec<Owed>, tenancies: &[u64]) {
+        owed.resize(self.claims.len(), Owed::default());
+        for (seat, (claim, owed)) in self.claims.iter().zip(&mut owed).enumerate() {
+            if tenancies.get(seat) != Some(&claim.tenancy) {
+                *owed = Owed::default();
+            }
+        }
         for (claim, owed) in self.claims.iter_mut().zip(&owed) {
             claim.recover(owed.rows, owed.readings);
             claim.restart();
@@ -398,7 +426,7 @@ impl Stock {
 
     /// The books of all destinations.
     pub(crate) fn ledger(&self) -> Vec<DestinationLedger> {
-        self.claims.iter().map(|claim| claim.books.clone()).collect()
+        self.order.iter().map(|&seat| self.claims[seat].books.clone()).collect()
     }
 
     /// The earliest stamp that waits anywhere.

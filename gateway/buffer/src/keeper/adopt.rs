@@ -5,12 +5,14 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use forehearth_model::{BatchId, CatalogueHash, Epoch, GapCause, GapRecord, Stamp};
+use forehearth_model::{BatchId, Epoch, GapCause, GapRecord, Stamp};
 
 use super::{Clock, Keeper, Mode, RETRY_FIRST, Shared, State};
 use crate::buffer::{OpenError, Settings};
+use crate::catalogues::Catalogue;
+use crate::claim::Claim;
 use crate::cursor::{Cursor, LANES};
+use crate::destination::Destination;
 use crate::retention::Retention;
 use crate::shelf::{Owed, Segment};
 use crate::stock::Stock;
@@ -29,8 +31,8 @@ impl Keeper {
     /// Only what an operator must decide: another daemon, or files of a newer version.
     pub(crate) fn open(
         settings: Settings,
-        destinations: &[String],
-        catalogue: (CatalogueHash, Bytes),
+        destinations: &[Destination],
+        catalogue: Catalogue,
         mut storage: Box<dyn Storage>,
         clock: Arc<dyn Clock>,
     ) -> Result<(Self, Arc<Shared>), OpenError> {
@@ -44,10 +46,12 @@ impl Keeper {
         };
         let epoch = next_epoch(found.as_ref().ok(), wall);
         let next_gap = wall.micros().max(1).cast_unsigned();
-        let stock = Stock::new(epoch, destinations, settings.memory, next_gap);
+        // Before any is known: unlikely to be that of the last connection.
+        let bd_seq = drawn_bd_seq(wall);
+        let stock = Stock::new(epoch, destinations, settings.memory, next_gap, bd_seq);
         let retention = Retention::new(settings.max_size, settings.reserve, settings.max_age);
         let now = clock.now();
-        let shared = Arc::new(Shared::new(State::new(stock), clock, settings, catalogue));
+        let shared = Arc::new(Shared::new(State::new(stock, catalogue), clock, settings));
         let mut keeper = Self {
             shared: Arc::clone(&shared),
             storage,
@@ -56,10 +60,7 @@ impl Keeper {
             current: [None; 2],
             next_seq: 1,
             created: BTreeSet::new(),
-            // Before any is known: unlikely to be that of the last connection.
-            bd_seq: vec![wall.millis().div_euclid(1000).to_le_bytes()[0]; destinations.len()],
             adopted: false,
-            forgotten: Vec::new(),
             unlisted: Vec::new(),
             saved_at: now,
             looked_at: now,
@@ -82,7 +83,7 @@ impl Keeper {
         self.next_seq = self.next_seq.max(found.next_seq);
         if !self.adopted {
             self.adopted = true;
-            self.adopt_control(found, epoch);
+            self.adopt_control(found);
             // Whatever its number: the clock may have been wrong in one of the two.
             if let Some(run) = found.run.or_else(|| orphan(found)).filter(|run| !run.clean) {
                 self.declare_crash(run, found);
@@ -102,30 +103,32 @@ impl Keeper {
         self.adopt_segments(&found.segments, epoch)
     }
 
-    fn adopt_control(&mut self, found: &Found, epoch: Epoch) {
+    fn adopt_control(&mut self, found: &Found) {
         let mut state = self.shared.lock();
         let stock = &mut state.stock;
-        for (destination, claim) in stock.claims.iter_mut().enumerate() {
+        let seats = stock.claims.iter_mut().enumerate().filter(|(_, claim)| claim.is_occupied());
+        for (destination, claim) in seats {
             let name = &claim.books.name;
-            let cursor = match found.bookmarks.iter().find(|mark| mark.name == *name) {
-                Some(mark) => {
-                    self.bd_seq[destination] = mark.bd_seq;
-                    mark.cursor()
-                }
-                // A new destination starts now.
-                None if found.run.is_some() => Some(Cursor::starting(BatchId::new(epoch, 1))),
-                None => None,
-            };
-            let mine = found.gaps.iter().filter(|gap| gap.destination == *name).cloned().collect();
-            stock.gaps.recover(destination, mine, found.next_gap);
             // Without a readable cursor everything on disk is owed: a repeat
             // is better than a hole.
-            claim.cursor.merge(&cursor.unwrap_or_default());
+            match found.bookmarks.iter().find(|mark| mark.name == *name) {
+                Some(mark) => {
+                    claim.bd_seq = mark.bd_seq;
+                    claim.cursor.merge(&mark.cursor().unwrap_or_default());
+                }
+                // A new destination starts now.
+                None if found.run.is_some() => {}
+                None => claim.cursor.merge(&Cursor::default()),
+            }
+            let name = &claim.books.name;
+            let mine = found.gaps.iter().filter(|gap| gap.destination == *name).cloned().collect();
+            stock.gaps.recover(destination, mine, found.next_gap);
             claim.moved = true;
         }
         let known = |name: &str| stock.claims.iter().any(|claim| claim.books.name == name);
         let gone = found.bookmarks.iter().map(|mark| mark.name.clone()).filter(|n| !known(n));
-        self.forgotten.extend(gone);
+        let gone: Vec<String> = gone.collect();
+        state.forgotten.extend(gone);
     }
 
     fn adopt_segments(&mut self, segments: &[Segment], epoch: Epoch) -> Result<(), StorageError> {
@@ -168,10 +171,13 @@ impl Keeper {
 
     fn adopt_segment(&mut self, segment: &Segment) -> Result<(), StorageError> {
         let Segment { seq, epoch, lane, prev, first, last, .. } = *segment;
-        let open: Vec<Vec<(u64, u64)>> = {
+        let (open, tenancies): (Vec<_>, Vec<_>) = {
             let state = self.shared.lock();
-            let claims = &state.stock.claims;
-            claims.iter().map(|claim| claim.cursor.open(epoch, lane, prev + 1, last)).collect()
+            let open = |claim: &Claim| match claim.is_occupied() {
+                true => claim.cursor.open(epoch, lane, prev + 1, last),
+                false => Vec::new(),
+            };
+            state.stock.claims.iter().map(|claim| (open(claim), claim.tenancy)).unzip()
         };
         let mut owed = Vec::with_capacity(open.len());
         for stretches in open {
@@ -187,7 +193,7 @@ impl Keeper {
             }
             owed.push(sum);
         }
-        self.shared.lock().stock.recover(segment.clone(), owed);
+        self.shared.lock().stock.recover(segment.clone(), owed, &tenancies);
         Ok(())
     }
 
@@ -217,7 +223,8 @@ impl Keeper {
         let mut state = self.shared.lock();
         state.stats.quarantined += 1;
         let stock = &mut state.stock;
-        for (destination, claim) in stock.claims.iter_mut().enumerate() {
+        let seats = stock.claims.iter_mut().enumerate().filter(|(_, claim)| claim.is_occupied());
+        for (destination, claim) in seats {
             let open = claim.cursor.next_open(lost.lane, first);
             if open.epoch == first.epoch && open <= last {
                 let record = unknown(&claim.books.name, GapCause::Damaged, open, last, declared);
@@ -238,7 +245,8 @@ impl Keeper {
             let stored = segments.map(|segment| segment.last).max().unwrap_or(0);
             let first = BatchId::new(run.epoch, run.safe_to.max(stored) + 1);
             let last = BatchId::new(run.epoch, u64::MAX);
-            for (destination, claim) in stock.claims.iter().enumerate() {
+            let seats = stock.claims.iter().enumerate().filter(|(_, claim)| claim.is_occupied());
+            for (destination, claim) in seats {
                 let name = &claim.books.name;
                 // Nothing of the past was owed to a new destination; without
                 // a control database nobody knows which are new.
@@ -294,6 +302,11 @@ fn next_epoch(found: Option<&Found>, wall: Stamp) -> Epoch {
     let runs = found.run.map(|run| run.epoch);
     let known = segments.chain(cursors).chain(gaps).chain(runs).max().map(|epoch| epoch.0);
     Epoch(known.unwrap_or(0).saturating_add(1).max(seconds(wall)))
+}
+
+/// A birth/death sequence number that is unlikely to be that of the last connection.
+pub(crate) const fn drawn_bd_seq(wall: Stamp) -> u8 {
+    wall.millis().div_euclid(1000).to_le_bytes()[0]
 }
 
 fn seconds(wall: Stamp) -> u32 {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use forehearth_model::{GapCause, Lane};
 
-use super::{Keeper, RETENTION_TICK};
+use super::{Current, Keeper, RETENTION_TICK};
+use crate::catalogues::Catalogue;
 use crate::cursor::{LANES, slot};
 use crate::ram::Row;
 use crate::storage::{SegmentHead, StorageCode, StorageError};
@@ -46,10 +47,16 @@ impl Keeper {
     /// Writes what is in memory and not on disk: all of it, but no more at
     /// once than a small part of the budget, so that it never pushes out alarms.
     pub(super) fn commit(&mut self) -> Result<(), StorageError> {
-        let (mut rows, due) = {
+        let (mut rows, due, catalogues) = {
             let state = self.shared.lock();
             let ram = &state.stock.ram;
-            (LANES.map(|lane| ram.unwritten(lane)), ram.due(self.shared.settings.commit_within))
+            let due = ram.due(self.shared.settings.commit_within);
+            (LANES.map(|lane| ram.unwritten(lane)), due, state.catalogues.clone())
+        };
+        // Every batch's catalogue is known before the batch; see `Buffer::reconfigure`.
+        let catalogue = |rows: &[Row]| {
+            let hash = rows.first().map_or_else(Default::default, |row| row.catalogue);
+            (hash, catalogues.get(hash).unwrap_or_default())
         };
         let most = self.retention.segment_size();
         for rows in &mut rows {
@@ -65,14 +72,20 @@ impl Keeper {
         let Some(due) = due else { return Ok(()) };
         // What is below a stored number and not stored counts as settled:
         // losses in memory are declared before the numbers after them are written.
-        if self.shared.lock().stock.gaps.is_unsaved() {
+        // And a destination that just came is known to be there.
+        let first = {
+            let state = self.shared.lock();
+            state.reseated || state.stock.gaps.is_unsaved()
+        };
+        if first {
             self.save(false)?;
         }
         let payload: usize = rows.iter().flatten().map(|row| row.bytes.len()).sum();
         self.make_room(payload as u64 * 2 + self.overhead())?;
         let begun = self.shared.clock.now();
-        for (lane, rows) in LANES.into_iter().zip(&rows).filter(|(_, rows)| !rows.is_empty()) {
-            match self.write(lane, rows) {
+        let alike = |lane: Lane| rows[slot(lane)].chunk_by(|a, b| a.catalogue == b.catalogue);
+        for (lane, rows) in LANES.into_iter().flat_map(|lane| alike(lane).map(move |r| (lane, r))) {
+            match self.write(lane, rows, &catalogue(rows)) {
                 Err(error) if error.code == StorageCode::Full => {
                     self.drop_current(lane)?;
                     // The next turn tries again, in a new segment.
@@ -103,13 +116,22 @@ impl Keeper {
         OVERHEAD.min(self.shared.settings.max_size / 8)
     }
 
-    fn write(&mut self, lane: Lane, rows: &[Row]) -> Result<(), StorageError> {
+    /// Rows of one catalogue, to a file of that catalogue.
+    fn write(
+        &mut self,
+        lane: Lane,
+        rows: &[Row],
+        catalogue: &Catalogue,
+    ) -> Result<(), StorageError> {
         let now = self.shared.clock.now();
-        let (seq, started) = match self.current[slot(lane)] {
-            Some(current) => current,
-            None => (self.start_segment(lane)?, now),
+        if self.current[slot(lane)].as_ref().is_some_and(|c| c.catalogue != catalogue.0) {
+            self.seal(slot(lane))?;
+        }
+        let (seq, started) = match &self.current[slot(lane)] {
+            Some(current) => (current.seq, current.started),
+            None => (self.start_segment(lane, catalogue)?, now),
         };
-        self.current[slot(lane)] = Some((seq, started));
+        self.current[slot(lane)] = Some(Current { seq, started, catalogue: catalogue.0 });
         let segment = self.storage.commit(seq, rows)?;
         let full = segment.bytes >= self.retention.segment_size()
             || now.saturating_duration_since(started) >= self.retention.segment_age();
@@ -117,7 +139,7 @@ impl Keeper {
         if full { self.seal(slot(lane)) } else { Ok(()) }
     }
 
-    fn start_segment(&mut self, lane: Lane) -> Result<u64, StorageError> {
+    fn start_segment(&mut self, lane: Lane, catalogue: &Catalogue) -> Result<u64, StorageError> {
         let seq = self.next_seq;
         self.next_seq += 1;
         self.created.insert(seq);
@@ -125,7 +147,7 @@ impl Keeper {
             seq,
             epoch: self.shared.lock().stock.epoch,
             lane,
-            catalogue: self.shared.catalogue.clone(),
+            catalogue: catalogue.clone(),
             size: self.retention.segment_size(),
         };
         self.storage.create(&head)?;
@@ -134,7 +156,7 @@ impl Keeper {
 
     /// Ends the current segment of a lane.
     pub(super) fn seal(&mut self, lane: usize) -> Result<(), StorageError> {
-        let Some((seq, _)) = self.current[lane].take() else { return Ok(()) };
+        let Some(Current { seq, .. }) = self.current[lane].take() else { return Ok(()) };
         let bytes = self.storage.seal(seq)?;
         if let Some(shelved) = self.shared.lock().stock.shelf.get_mut(seq) {
             shelved.segment.bytes = bytes;
@@ -146,7 +168,7 @@ impl Keeper {
     /// Gives up the current segment of a lane after a failure. A file of
     /// which no commit succeeded only takes space.
     fn drop_current(&mut self, lane: Lane) -> Result<(), StorageError> {
-        let Some((seq, _)) = self.current[slot(lane)].take() else { return Ok(()) };
+        let Some(Current { seq, .. }) = self.current[slot(lane)].take() else { return Ok(()) };
         self.storage.abandon(seq);
         if let Some(shelved) = self.shared.lock().stock.shelf.get_mut(seq) {
             shelved.open = false;
@@ -227,7 +249,7 @@ impl Keeper {
             self.lose(seq, GapCause::Expired)?;
         }
         for lane in 0..2 {
-            let Some((seq, started)) = self.current[lane] else { continue };
+            let Some(Current { seq, started, .. }) = self.current[lane] else { continue };
             let done = self.shared.lock().stock.shelf.get_mut(seq).is_none_or(|s| s.is_done());
             if done && now.saturating_duration_since(started) >= IDLE {
                 self.seal(lane)?;

@@ -27,6 +27,7 @@ use super::{Clock, Keeper, Shared, Stop};
 use crate::buffer::Settings;
 use crate::claim::Want;
 use crate::cursor::LANES;
+use crate::destination::Destination;
 use crate::outbox::Outbox;
 use crate::ram::Sealed;
 use crate::storage::StorageCode;
@@ -270,6 +271,46 @@ impl World {
         self.stepped = true;
     }
 
+    /// The map changes; sometimes a destination is gone, and there again later.
+    fn reload(&mut self) {
+        let wall = self.clock.wall();
+        let link = self.rng.usize(..NAMES.len());
+        let names = NAMES.map(Destination::new);
+        if self.rng.bool() {
+            let mut state = self.shared.lock();
+            let stays = names.iter().filter(|to| to.name != NAMES[link]).cloned();
+            let gone = state.stock.seat(&stays.collect::<Vec<_>>(), wall);
+            state.forgotten.extend(gone);
+            state.reseated = true;
+            drop(state);
+            // What is sealed while it is away is not its business, nor is what was.
+            let before = self.batched;
+            for _ in 0..self.rng.usize(..4) {
+                self.seal();
+            }
+            let ms = if self.rng.bool() { self.rng.u64(..1_000) } else { 0 };
+            self.pass(ms);
+            assert!(self.batched >= before);
+        }
+        let mut state = self.shared.lock();
+        let present =
+            |name: &str| state.stock.claims.iter().any(|c| c.is_occupied() && c.books.name == name);
+        let returns: Vec<usize> = (0..NAMES.len()).filter(|&at| !present(NAMES[at])).collect();
+        let gone = state.stock.seat(&names, wall);
+        assert!(gone.is_empty());
+        state.catalogues.replace((CatalogueHash(self.rng.u64(1..4)), Bytes::new()), |_| true);
+        state.reseated = true;
+        drop(state);
+        for link in returns {
+            self.confirmed[link].extend(self.sealed.keys());
+            self.on_link[link].clear();
+            self.seen[link].clear();
+            self.last[link].clear();
+            let seat = self.shared.lock().stock.order[link];
+            self.outboxes[link] = Outbox::new(seat, Arc::clone(&self.shared));
+        }
+    }
+
     /// Power fails, or the daemon is stopped.
     fn restart(&mut self, orderly: bool) {
         self.keep_promise();
@@ -280,6 +321,12 @@ impl World {
         // What was declared and not delivered yet must not be forgotten when
         // it was saved; what was not saved is declared by a crash.
         self.keeper = None;
+        // Whose coming had not reached the disk yet comes with the next run.
+        for (link, name) in NAMES.iter().enumerate() {
+            if !self.disk.medium().knows(name) {
+                self.confirmed[link].extend(self.sealed.keys());
+            }
+        }
         // A daemon does not start twice in one second; see `next_epoch`.
         self.clock.set(self.clock.now() + Duration::from_millis(1001));
         let (keeper, shared) = open(&self.disk, &self.clock, &self.settings);
@@ -361,6 +408,7 @@ impl World {
                 2 => self.step_clock(),
                 _ => self.pass(5_000),
             },
+            98 if self.rng.bool() => self.reload(),
             98 => self.restart(false),
             _ => self.restart(true),
         }
@@ -425,7 +473,7 @@ impl World {
 }
 
 fn open(disk: &Disk, clock: &Arc<VirtualClock>, settings: &Settings) -> (Keeper, Arc<Shared>) {
-    let names = NAMES.map(str::to_owned);
+    let names = NAMES.map(Destination::new);
     let clock: Arc<dyn Clock> = Arc::clone(clock) as Arc<dyn Clock>;
     let catalogue = (CatalogueHash(1), Bytes::new());
     Keeper::open(settings.clone(), &names, catalogue, Box::new(disk.clone()), clock).unwrap()

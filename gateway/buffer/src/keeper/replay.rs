@@ -14,7 +14,8 @@ impl Keeper {
     /// Reads a piece for every destination that wants backlog; whether it did.
     pub(super) fn read_backlog(&mut self) -> Result<bool, StorageError> {
         let mut read = false;
-        for destination in 0..self.shared.news.len() {
+        let seats = self.shared.lock().stock.claims.len();
+        for destination in 0..seats {
             let load = self.shared.lock().stock.next_load(destination);
             let Some(load) = load else { continue };
             read = true;
@@ -39,15 +40,9 @@ impl Keeper {
     fn read(&mut self, load: &Load) -> Result<Piece, StorageError> {
         let piece = self.storage.read(load.seq, load.from.number, load.to, READ_BYTES)?;
         for hash in piece.rows.iter().map(|row| row.catalogue) {
-            let known = hash == self.shared.catalogue.0
-                || self.shared.lock().catalogues.iter().any(|(known, _)| *known == hash);
+            let known = self.shared.lock().catalogues.get(hash).is_some();
             if !known && let Some(bytes) = self.storage.catalogue(load.seq, hash)? {
-                let mut state = self.shared.lock();
-                // Two: what is being replayed, and what comes after it.
-                if state.catalogues.len() >= 2 {
-                    state.catalogues.remove(0);
-                }
-                state.catalogues.push((hash, bytes));
+                self.shared.lock().catalogues.learn((hash, bytes));
             }
         }
         Ok(piece)

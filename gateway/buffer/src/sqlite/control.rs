@@ -217,14 +217,15 @@ impl Control {
         transaction
             .prepare_cached("INSERT OR REPLACE INTO run VALUES(1, ?1, ?2, ?3)")?
             .execute(params![save.run.epoch.0, save.run.clean, save.run.safe_to.cast_signed()])?;
+        // First: one may have gone and come again since.
+        for name in &save.forgotten {
+            transaction.execute("DELETE FROM destination WHERE name = ?1", [name])?;
+            transaction.execute("UPDATE gap SET settled = 1 WHERE destination = ?1", [name])?;
+        }
         for mark in &save.bookmarks {
             transaction
                 .prepare_cached("INSERT OR REPLACE INTO destination VALUES(?1, ?2, ?3)")?
                 .execute(params![mark.name, mark.cursor, mark.bd_seq])?;
-        }
-        for name in &save.forgotten {
-            transaction.execute("DELETE FROM destination WHERE name = ?1", [name])?;
-            transaction.execute("UPDATE gap SET settled = 1 WHERE destination = ?1", [name])?;
         }
         for gap in &save.gaps {
             transaction

@@ -86,12 +86,14 @@ pub struct Feed {
     epoch: Epoch,
     number: u64,
     pub batched: u64,
+    pub catalogue: CatalogueHash,
     pub bytes: BTreeMap<BatchId, Bytes>,
 }
 
 impl Feed {
     pub fn new(buffer: &Buffer) -> Self {
-        Self { epoch: buffer.epoch(), number: 0, batched: 0, bytes: BTreeMap::new() }
+        let (epoch, catalogue) = (buffer.epoch(), CatalogueHash(0xf00d));
+        Self { epoch, number: 0, batched: 0, catalogue, bytes: BTreeMap::new() }
     }
 
     pub fn live(&mut self, buffer: &Buffer, readings: u32) -> BatchId {
@@ -124,7 +126,7 @@ impl Feed {
         let batch = Batch {
             id: BatchId::new(self.epoch, self.number),
             lane,
-            catalogue: CatalogueHash(0xf00d),
+            catalogue: self.catalogue,
             boot: BootId(1),
             clock: ClockState::Synced,
             runs: vec![Run { device: DeviceId(0), stamp, len: readings }],

@@ -62,6 +62,11 @@ impl Medium {
         self.capacity.map_or(u64::MAX, |capacity| capacity.saturating_sub(self.used()))
     }
 
+    /// The destination has a cursor, or there is no control database at all.
+    pub(super) fn knows(&self, name: &str) -> bool {
+        self.run.is_none() || self.bookmarks.contains_key(name)
+    }
+
     /// Nothing is left of what the model stored.
     pub(super) fn is_empty(&self) -> bool {
         self.segments.is_empty()
@@ -312,11 +317,13 @@ impl Storage for Disk {
         self.write(|medium| {
             medium.run = Some(save.run);
             medium.epochs.insert(save.run.epoch);
-            for mark in &save.bookmarks {
-                medium.bookmarks.insert(mark.name.clone(), mark.clone());
-            }
             for name in &save.forgotten {
                 medium.bookmarks.remove(name);
+                let gaps = medium.gaps.values_mut().filter(|(gap, _)| gap.destination == *name);
+                gaps.for_each(|(_, settled)| *settled = true);
+            }
+            for mark in &save.bookmarks {
+                medium.bookmarks.insert(mark.name.clone(), mark.clone());
             }
             for gap in &save.gaps {
                 medium.gaps.insert(gap.id, (gap.clone(), false));
