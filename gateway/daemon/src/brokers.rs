@@ -29,6 +29,7 @@ pub fn settings(broker: &BrokerPlan, health: &HealthSource) -> DestinationSettin
         packet_limit: PACKET_LIMIT_BYTES,
         clock: Arc::new(clock::now),
         health: Some(Arc::clone(health)),
+        commands: None,
     }
 }
 

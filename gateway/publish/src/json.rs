@@ -10,6 +10,7 @@ use forehearth_telemetry::topics::{JsonTopics, Level};
 use forehearth_telemetry::{catalogue, json};
 
 use crate::gap_json;
+use crate::intake::Reply;
 use crate::outbox::{Parcel, Want};
 use crate::session::{
     Answer, Appetite, Cargo, Delivery, Distrust, Heard, Keep, Memory, Message, Note, Now, Order,
@@ -17,6 +18,7 @@ use crate::session::{
 };
 use crate::settings::SettingsError;
 use crate::suspicion::Pace;
+use crate::text_commands::{CommandTopics, TextCommands};
 use crate::unpack::{unknown_catalogue, unpack};
 use crate::view::{Filter, View, name_of};
 
@@ -43,6 +45,7 @@ pub(crate) struct Json {
     shape: Shape,
     filter: Filter,
     current: Named,
+    commands: Option<CommandTopics>,
 }
 
 impl Json {
@@ -58,7 +61,12 @@ impl Json {
         let view = View::new(&filter, plan, hash, name_of);
         let current = Named::new(&topics, shape, view)?;
         let gap = topics.gap().into();
-        Ok(Self { topics, gap, shape, filter, current })
+        Ok(Self { topics, gap, shape, filter, current, commands: None })
+    }
+
+    /// The same, listening to commands.
+    pub(crate) fn with_commands(self, commands: Option<CommandTopics>) -> Self {
+        Self { commands, ..self }
     }
 }
 
@@ -100,6 +108,10 @@ enum Out {
     /// A message of the batch with this serial number.
     Part(u64),
     Gap(u64),
+    /// The subscription to commands.
+    Commands,
+    /// The answer to a command.
+    Reply,
 }
 
 /// One connection of a JSON destination.
@@ -112,6 +124,7 @@ pub(crate) struct JsonSession {
     batches: VecDeque<(u64, OutBatch)>,
     serial: u64,
     earlier: Vec<Arc<Named>>,
+    commands: TextCommands,
     stopping: bool,
     gone: bool,
 }
@@ -119,6 +132,7 @@ pub(crate) struct JsonSession {
 impl JsonSession {
     pub(crate) fn new(json: Arc<Json>, pace: Pace) -> Self {
         let writer = json::Writer::new(&json.current.view.catalogue.gateway);
+        let commands = TextCommands::new(json.commands.clone());
         Self {
             json,
             writer,
@@ -128,6 +142,7 @@ impl JsonSession {
             batches: VecDeque::new(),
             serial: 0,
             earlier: Vec::new(),
+            commands,
             stopping: false,
             gone: false,
         }
@@ -201,7 +216,13 @@ impl Session for JsonSession {
         None
     }
 
-    fn connected(&mut self, _: Now, _: &mut dyn Memory, _: &mut Vec<Order>) {}
+    fn connected(&mut self, _: Now, _: &mut dyn Memory, out: &mut Vec<Order>) {
+        if let Some(order) = self.commands.subscribe(Token(self.tokens)) {
+            self.out.push_back((Token(self.tokens), Out::Commands));
+            self.tokens += 1;
+            out.push(order);
+        }
+    }
 
     fn parcel(
         &mut self,
@@ -240,7 +261,7 @@ impl Session for JsonSession {
     fn answered(
         &mut self,
         token: Token,
-        _: Answer,
+        answer: Answer,
         _: Now,
         out: &mut Vec<Order>,
     ) -> Result<(), Distrust> {
@@ -248,13 +269,26 @@ impl Session for JsonSession {
         match place.and_then(|place| self.out.remove(place)) {
             Some((_, Out::Part(serial))) => self.part(serial, out),
             Some((_, Out::Gap(id))) => out.push(Order::SettleGap { id }),
-            None => {}
+            Some((_, Out::Commands)) if answer == Answer::Denied => {
+                out.push(Order::Note(Note::CommandsDenied));
+            }
+            Some((_, Out::Reply)) => self.commands.answered(),
+            Some((_, Out::Commands)) | None => {}
         }
         Ok(())
     }
 
-    fn heard(&mut self, _: Heard<'_>, _: Now, _: &mut dyn Memory, out: &mut Vec<Order>) {
-        out.push(Order::Note(Note::IgnoredCommand));
+    fn heard(&mut self, heard: Heard<'_>, now: Now, _: &mut dyn Memory, out: &mut Vec<Order>) {
+        match self.commands.heard(heard, &self.json.current.view.catalogue) {
+            Ok(order) => out.push(order),
+            Err(reply) => self.reply(&reply, now, out),
+        }
+    }
+
+    fn reply(&mut self, reply: &Reply, now: Now, out: &mut Vec<Order>) {
+        if let Some((topic, body)) = self.commands.render(reply, now.wall) {
+            self.publish(topic, body, Out::Reply, out);
+        }
     }
 
     fn more(&mut self, _: Now, _: &mut dyn Memory, out: &mut Vec<Order>) {

@@ -6,6 +6,9 @@
 //! broker has for certain. Only these are settled with the [`Outbox`];
 //! everything else goes back to it when the connection dies.
 //!
+//! Commands that come in are handed to an [`Intake`], and what became of them
+//! is told to the client; who decides about them is not in this crate.
+//!
 //! What this crate never does: keep a reading (that is the buffer), write to
 //! a device, or let one broker wait for another.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
@@ -16,6 +19,7 @@ mod destination;
 mod dial;
 mod doorman;
 mod gap_json;
+mod intake;
 mod json;
 mod link;
 pub mod listen;
@@ -32,6 +36,7 @@ mod sparkplug;
 mod status;
 mod suspicion;
 mod talk;
+mod text_commands;
 mod tls;
 mod tls_words;
 mod unpack;
@@ -39,6 +44,7 @@ mod view;
 mod wire;
 
 pub use destination::Destination;
+pub use intake::{Incoming, Intake, Outcome, ReplyTo, Request};
 pub use outbox::{Last, Outbox, Parcel, Want};
 pub use settings::{
     DestinationSettings, Format, HealthSource, PACKET_LIMIT_BYTES, Secret, Server, SettingsError,

@@ -15,6 +15,7 @@ use tokio::time::sleep;
 use crate::backoff::Backoff;
 use crate::budget::Budget;
 use crate::dial::{self, Connect, Credentials, NotReached};
+use crate::intake::Hatch;
 use crate::opener::{Opener, Start};
 use crate::outbox::Outbox;
 use crate::route::Route;
@@ -53,6 +54,8 @@ pub(crate) struct Desk<O> {
     pub(crate) backoff: Backoff,
     pub(crate) budget: Budget,
     pub(crate) suspicion: Suspicion,
+    /// Where commands are on.
+    pub(crate) hatch: Option<Hatch>,
 }
 
 impl<O: Outbox> Desk<O> {
@@ -96,6 +99,7 @@ impl<O: Outbox> Link<O> {
     ) -> Self {
         let budget = Budget::new(settings.backlog, now_at());
         let route = Route::new(settings.servers.len());
+        let hatch = settings.commands.as_ref().map(|intake| intake.open(&settings.name));
         let desk = Desk {
             settings,
             outbox,
@@ -105,6 +109,7 @@ impl<O: Outbox> Link<O> {
             backoff: Backoff::default(),
             budget,
             suspicion: Suspicion::default(),
+            hatch,
         };
         Self { desk, opener, spare_bd_seq: None }
     }

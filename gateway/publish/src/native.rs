@@ -12,6 +12,7 @@ use forehearth_telemetry::topics::NativeTopics;
 
 use crate::session::Now;
 use crate::settings::HealthSource;
+use crate::text_commands::CommandTopics;
 use crate::view::{Filter, View, name_of};
 
 pub(crate) use session::NativeSession;
@@ -27,6 +28,7 @@ pub(crate) struct Native {
     catalogue: Bytes,
     packet_limit: usize,
     health: Option<HealthSource>,
+    commands: Option<CommandTopics>,
 }
 
 impl Native {
@@ -41,7 +43,14 @@ impl Native {
     ) -> Self {
         let view = View::new(&filter, plan, hash, name_of);
         let catalogue = catalogue::encode(&view.catalogue).into();
-        Self { topics, name, filter, view: Arc::new(view), catalogue, packet_limit, health }
+        let view = Arc::new(view);
+        let commands = None;
+        Self { topics, name, filter, view, catalogue, packet_limit, health, commands }
+    }
+
+    /// The same, listening to commands.
+    pub(crate) fn with_commands(self, commands: Option<CommandTopics>) -> Self {
+        Self { commands, ..self }
     }
 
     /// The health message, with this destination's side of the books only.

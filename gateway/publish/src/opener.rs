@@ -11,6 +11,7 @@ use crate::session::{Now, Remains, Session};
 use crate::settings::{DestinationSettings, Format, SettingsError};
 use crate::sparkplug::{Node, SparkplugSession, Walk};
 use crate::suspicion::Pace;
+use crate::text_commands::CommandTopics;
 use crate::view::Filter;
 
 /// What a new session is told.
@@ -45,6 +46,7 @@ impl Opener {
     ) -> Result<Self, SettingsError> {
         let filter = Filter::new(settings.grades.as_deref(), settings.devices.as_deref())?;
         let limit = settings.packet_limit;
+        let on = settings.commands.is_some();
         let kind = match &settings.format {
             Format::Native { topic } => {
                 let topics = NativeTopics::new(topic)
@@ -52,18 +54,22 @@ impl Opener {
                 let name = settings.name.clone();
                 let health = settings.health.clone();
                 let native = Native::new(topics, name, filter, plan, hash, limit, health);
-                Kind::Native(Arc::new(native))
+                let commands = on.then(|| CommandTopics::new(topic));
+                Kind::Native(Arc::new(native.with_commands(commands)))
             }
             Format::Sparkplug { group, primary_host } => {
                 let host = primary_host.as_deref();
                 let walk = if settings.servers.len() > 1 { Walk::Others } else { Walk::Alone };
-                Kind::Sparkplug(Arc::new(Node::new(group, host, walk, filter, plan, hash, limit)?))
+                let node = Node::new(group, host, walk, filter, plan, hash, limit)?;
+                Kind::Sparkplug(Arc::new(if on { node.with_commands() } else { node }))
             }
             Format::Json { topic, per_tag } => {
                 let topics = JsonTopics::new(topic)
                     .map_err(|error| SettingsError::name("topic", topic, &error))?;
                 let shape = if *per_tag { Shape::PerTag } else { Shape::PerDevice };
-                Kind::Json(Arc::new(Json::new(topics, shape, filter, plan, hash)?))
+                let commands = on.then(|| CommandTopics::new(&topics.of_gateway(&plan.gateway)));
+                let json = Json::new(topics, shape, filter, plan, hash)?;
+                Kind::Json(Arc::new(json.with_commands(commands)))
             }
         };
         let client_id = format!("{}-{}", plan.gateway, settings.name);

@@ -10,6 +10,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use forehearth_model::{BatchId, CatalogueHash, GapRecord, Stamp};
 
+use crate::intake::{Reply, Request};
 use crate::outbox::{Last, Outbox, Parcel, Want};
 use crate::skips::Skips;
 use crate::sparkplug::Overlap;
@@ -75,7 +76,7 @@ pub(crate) struct Will {
 }
 
 /// What a session wants done, in this order.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Order {
     /// SUBSCRIBE with QoS 1; its SUBACK comes back with the token.
     Subscribe { filters: Arc<[Arc<str>]>, token: Token },
@@ -92,6 +93,8 @@ pub(crate) enum Order {
     Refuse { id: BatchId, reason: String },
     /// The destination has this gap record.
     SettleGap { id: u64 },
+    /// A client asks for this; its answer comes as [`Session::reply`].
+    Command(Box<Request>),
     /// Something to count.
     Note(Note),
 }
@@ -103,6 +106,8 @@ pub(crate) enum Note {
     Rebirth,
     /// A command was not acted on.
     IgnoredCommand,
+    /// The broker lets us hear no commands.
+    CommandsDenied,
     /// A batch is sent again because the primary host went away.
     Repeat,
 }
@@ -202,6 +207,9 @@ pub(crate) trait Session: Send {
 
     /// A message came in.
     fn heard(&mut self, heard: Heard<'_>, now: Now, memory: &mut dyn Memory, out: &mut Vec<Order>);
+
+    /// What became of a command, perhaps one of an earlier connection.
+    fn reply(&mut self, reply: &Reply, now: Now, out: &mut Vec<Order>);
 
     /// Everything ordered so far is written, or [`due`](Self::due) has come:
     /// is there more to say? Long births come out piece by piece here.

@@ -8,6 +8,7 @@ use forehearth_model::{Grade, Stamp};
 use forehearth_telemetry::health::Health;
 use forehearth_telemetry::topics::TopicError;
 
+use crate::intake::Intake;
 use crate::tls::Tls;
 
 /// Largest MQTT packet we send. Chosen: below the smallest default limit of
@@ -95,6 +96,8 @@ pub struct DestinationSettings {
     pub clock: WallClock,
     /// Health, for the native format; `None`: no health topic.
     pub health: Option<HealthSource>,
+    /// Where commands go; `None`: commands are off, nothing is subscribed.
+    pub commands: Option<Intake>,
 }
 
 impl fmt::Debug for DestinationSettings {

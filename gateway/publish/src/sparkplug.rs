@@ -6,6 +6,7 @@
 //! order, its SUBACK confirms everything written before it.
 
 mod births;
+mod commands;
 mod fence;
 mod host;
 mod layout;
@@ -44,8 +45,8 @@ pub(crate) struct Node {
     ncmd: Arc<str>,
     /// What a fence subscribes to: `ncmd`.
     fence: Arc<[Arc<str>]>,
-    /// Commands to any of our devices.
-    dcmd: Arc<str>,
+    /// Commands to any of our devices, where commands are on.
+    dcmd: Option<Arc<str>>,
     /// STATE of the primary host, where one is awaited.
     state: Option<Arc<str>>,
     walk: Walk,
@@ -84,7 +85,7 @@ impl Node {
             ndata: topics.ndata().into(),
             fence: [Arc::clone(&ncmd)].into(),
             ncmd,
-            dcmd: any_dcmd(&topics),
+            dcmd: None,
             state,
             walk,
             topics,
@@ -94,6 +95,18 @@ impl Node {
             layout,
             packet_limit,
         })
+    }
+
+    /// The same, listening to commands to its devices.
+    pub(crate) fn with_commands(self) -> Self {
+        Self { dcmd: Some(any_dcmd(&self.topics)), ..self }
+    }
+}
+
+impl Node {
+    /// Whether a topic's group and node are ours.
+    pub(crate) fn is_named_by(&self, group: &str, node: &str) -> bool {
+        self.ncmd.split('/').nth(1) == Some(group) && self.plan.gateway == node
     }
 }
 

@@ -84,6 +84,14 @@ counters! {
     repeated,
     /// Commands not acted on: commands are off, or it was garbage.
     ignored_commands,
+    /// Commands handed in.
+    commands,
+    /// Commands refused because too many were under way.
+    refused_commands,
+    /// Answers to commands that were given to the session.
+    replies,
+    /// Connections on which the broker lets us hear no commands.
+    denied_commands,
     /// Batches that went back to the buffer when a connection died.
     returned,
 }

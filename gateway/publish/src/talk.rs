@@ -10,6 +10,7 @@ use rumqttc::{
 use tokio::time::sleep_until;
 
 use crate::dial;
+use crate::intake::{Hatch, Reply, Request};
 use crate::link::{Desk, now_at, told_to_stop};
 use crate::outbox::{Outbox, Parcel, Want};
 use crate::session::{Answer, Distrust, Heard, Keep, Message, Note, Order, Remains, Session};
@@ -28,6 +29,11 @@ const BACKLOG_TURN: Duration = Duration::from_millis(5);
 
 /// A silence is never shorter than this, however short the keep-alive.
 const LEAST_SILENCE: Duration = Duration::from_secs(1);
+
+/// Orders that wait for room on the connection; while there are more, what the
+/// broker sends is not listened to. Far above what one batch makes us say, so
+/// only a broker that floods us meets it.
+const MOST_ORDERS: usize = 16 * 1024;
 
 /// Why a conversation ended.
 #[derive(Debug, thiserror::Error)]
@@ -163,13 +169,18 @@ impl Talk {
         let wake = self.advance(desk)?;
         let hungry = self.takes(Want::Live);
         let talking = self.phase == Phase::Talking;
-        let Desk { outbox, stop, .. } = desk;
+        let Desk { outbox, stop, hatch, .. } = desk;
         tokio::select! {
             biased;
             polled = poll => return Ok(Some(polled)),
             () = told_to_stop(stop), if talking => {}
             parcel = outbox.next(Want::Live), if hungry => {
                 self.feed(parcel, Want::Live, desk);
+                return Ok(None);
+            }
+            reply = next_answer(hatch) => {
+                count(&desk.status.counters.replies, 1);
+                self.session.reply(&reply, desk.now(), &mut self.fresh);
                 return Ok(None);
             }
             () = sleep_until(wake.into()) => return Ok(None),
@@ -325,11 +336,32 @@ impl Talk {
                 self.turn = now_at();
                 desk.outbox.settle_gap(id);
             }
+            Order::Command(request) => self.hand_in(*request, desk),
             Order::Note(Note::Rebirth) => count(&counters.rebirths, 1),
             Order::Note(Note::Repeat) => count(&counters.repeated, 1),
             Order::Note(Note::IgnoredCommand) => count(&counters.ignored_commands, 1),
+            Order::Note(Note::CommandsDenied) => {
+                count(&counters.denied_commands, 1);
+                tracing::warn!(
+                    broker = %desk.settings.name,
+                    "the broker lets this user hear no commands; values go on"
+                );
+            }
         }
         Ok(())
+    }
+
+    /// A command goes in, or its refusal goes out.
+    fn hand_in<O: Outbox>(&mut self, request: Request, desk: &Desk<O>) {
+        let counters = &desk.status.counters;
+        match desk.hatch.as_ref().map(|hatch| hatch.hand_in(request)) {
+            Some(Ok(())) => count(&counters.commands, 1),
+            Some(Err(reply)) => {
+                count(&counters.refused_commands, 1);
+                self.session.reply(&reply, desk.now(), &mut self.fresh);
+            }
+            None => count(&counters.ignored_commands, 1),
+        }
     }
 
     fn publish<O: Outbox>(&mut self, message: Message, desk: &Desk<O>) -> Result<(), End> {
@@ -367,6 +399,9 @@ impl Talk {
                     self.answered(answered, answer, desk)?;
                 }
             }
+            Event::Incoming(Packet::Publish(_)) if self.orders.len() > MOST_ORDERS => {
+                count(&desk.status.counters.ignored_commands, 1);
+            }
             Event::Incoming(Packet::Publish(publish)) => {
                 let heard = Heard {
                     topic: &publish.topic,
@@ -394,6 +429,14 @@ impl Talk {
         }
         count(&desk.status.counters.confirmations, 1);
         Ok(self.session.answered(token, answer, now, &mut self.fresh)?)
+    }
+}
+
+/// The next answer to a command; never comes while commands are off.
+async fn next_answer(hatch: &mut Option<Hatch>) -> Reply {
+    match hatch {
+        Some(hatch) => hatch.answer().await,
+        None => std::future::pending().await,
     }
 }
 

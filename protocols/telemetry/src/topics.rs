@@ -150,6 +150,18 @@ impl JsonTopics {
         }
     }
 
+    /// Topics of the gateway itself: what stands before the first blank, and
+    /// the gateway as the last level.
+    #[must_use]
+    pub fn of_gateway(&self, gateway: &str) -> String {
+        let mut levels: Vec<_> =
+            self.template.split('/').take_while(|level| !level.contains('{')).collect();
+        if levels.last() != Some(&gateway) {
+            levels.push(gateway);
+        }
+        levels.join("/")
+    }
+
     /// Where gap records go: `gap` beside the devices.
     #[must_use]
     pub fn gap(&self) -> String {

@@ -11,6 +11,7 @@ use forehearth_telemetry::native::{self as format, Compression, Encoder};
 use forehearth_telemetry::{catalogue, gap};
 
 use super::Native;
+use crate::intake::Reply;
 use crate::outbox::{Parcel, Want};
 use crate::session::{
     Answer, Appetite, Cargo, Delivery, Distrust, Heard, Keep, Memory, Message, Note, Now, Order,
@@ -18,6 +19,7 @@ use crate::session::{
 };
 use crate::skips::{Announced, Skips};
 use crate::suspicion::Pace;
+use crate::text_commands::TextCommands;
 use crate::unpack::{too_large, unknown_catalogue, unpack, unreadable};
 use crate::view::{View, name_of};
 
@@ -42,6 +44,10 @@ enum Out {
     Catalogue(usize),
     /// Health: nothing hangs on it.
     Health,
+    /// The subscription to commands.
+    Commands,
+    /// The answer to a command.
+    Reply,
 }
 
 /// Whether the session still takes batches.
@@ -71,6 +77,7 @@ pub(crate) struct NativeSession {
     /// Catalogues of earlier plans that backlog needs, seen through the filter.
     earlier: Vec<View>,
     next_health: Option<Instant>,
+    commands: TextCommands,
     phase: Phase,
 }
 
@@ -81,6 +88,7 @@ impl NativeSession {
             payload,
             keep: Keep::Retained,
         });
+        let commands = TextCommands::new(native.commands.clone());
         Self {
             native,
             will,
@@ -93,6 +101,7 @@ impl NativeSession {
             told: Vec::new(),
             earlier: Vec::new(),
             next_health: None,
+            commands,
             phase: Phase::Open,
         }
     }
@@ -230,6 +239,11 @@ impl Session for NativeSession {
     }
 
     fn connected(&mut self, now: Now, _: &mut dyn Memory, out: &mut Vec<Order>) {
+        if let Some(order) = self.commands.subscribe(Token(self.tokens)) {
+            self.out.push_back((Token(self.tokens), Out::Commands));
+            self.tokens += 1;
+            out.push(order);
+        }
         self.tell_health(State::Online, now, out);
     }
 
@@ -257,7 +271,7 @@ impl Session for NativeSession {
     fn answered(
         &mut self,
         token: Token,
-        _: Answer,
+        answer: Answer,
         _: Now,
         out: &mut Vec<Order>,
     ) -> Result<(), Distrust> {
@@ -268,14 +282,26 @@ impl Session for NativeSession {
                 out.push(cargo.settle());
             }
             Some((_, Out::Gap(id))) => out.push(Order::SettleGap { id }),
-            Some((_, Out::Catalogue(_) | Out::Health)) | None => {}
+            Some((_, Out::Commands)) if answer == Answer::Denied => {
+                out.push(Order::Note(Note::CommandsDenied));
+            }
+            Some((_, Out::Reply)) => self.commands.answered(),
+            Some((_, Out::Catalogue(_) | Out::Health | Out::Commands)) | None => {}
         }
         Ok(())
     }
 
-    fn heard(&mut self, _: Heard<'_>, _: Now, _: &mut dyn Memory, out: &mut Vec<Order>) {
-        // Nothing is subscribed; whatever comes is nothing we act on.
-        out.push(Order::Note(Note::IgnoredCommand));
+    fn heard(&mut self, heard: Heard<'_>, now: Now, _: &mut dyn Memory, out: &mut Vec<Order>) {
+        match self.commands.heard(heard, &self.native.view.catalogue) {
+            Ok(order) => out.push(order),
+            Err(reply) => self.reply(&reply, now, out),
+        }
+    }
+
+    fn reply(&mut self, reply: &Reply, now: Now, out: &mut Vec<Order>) {
+        if let Some((topic, body)) = self.commands.render(reply, now.wall) {
+            self.publish(topic.to_string(), body, Keep::Passing, Out::Reply, out);
+        }
     }
 
     fn more(&mut self, now: Now, _: &mut dyn Memory, out: &mut Vec<Order>) {

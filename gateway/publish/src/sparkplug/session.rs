@@ -13,8 +13,10 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use forehearth_model::{BatchId, GapRecord, Stamp};
 use forehearth_telemetry::sparkplug::{self as payload, Payload, asks_for_rebirth};
+use forehearth_telemetry::topics::{MessageType, SparkplugTopic};
 
 use super::births::gap_data;
+use super::commands::{Asked, requests};
 use super::fence::Fences;
 use super::host::{Host, Turn};
 use super::layout::{Layout, UnitId};
@@ -23,6 +25,7 @@ use super::overlap::{Kept, Overlap};
 use super::pieces::Pieces;
 use super::source::Source;
 use super::{Node, Walk};
+use crate::intake::Reply;
 use crate::outbox::{Parcel, Want};
 use crate::session::{
     Answer, Appetite, Cargo, Delivery, Distrust, Heard, Keep, Memory, Message, Note, Now, Order,
@@ -78,6 +81,8 @@ pub(crate) struct SparkplugSession {
     overlap: Overlap,
     /// With a primary host: batches in flight, for the overlap. Bounded by the window.
     sent: VecDeque<Kept>,
+    /// The subscription to commands to devices.
+    commands: Option<Token>,
 }
 
 impl SparkplugSession {
@@ -107,6 +112,7 @@ impl SparkplugSession {
             pieces: Pieces::default(),
             overlap: remains.overlap,
             sent: VecDeque::new(),
+            commands: None,
             node,
         }
     }
@@ -122,11 +128,14 @@ impl SparkplugSession {
         self.seq
     }
 
-    /// DCMD may be refused (commands are off), NCMD and STATE may not: they
-    /// go out as the first fence.
+    /// DCMD, where commands are on, may be refused; NCMD and STATE may not:
+    /// they go out as the first fence.
     fn subscribe(&mut self, out: &mut Vec<Order>) {
-        let token = self.token();
-        out.push(Order::Subscribe { filters: [Arc::clone(&self.node.dcmd)].into(), token });
+        if let Some(dcmd) = self.node.dcmd.clone() {
+            let token = self.token();
+            self.commands = Some(token);
+            out.push(Order::Subscribe { filters: [dcmd].into(), token });
+        }
         let ours = [Arc::clone(&self.node.ncmd)].into_iter().chain(self.node.state.clone());
         let token = self.token();
         out.push(Order::Subscribe { filters: ours.collect(), token });
@@ -157,7 +166,8 @@ impl SparkplugSession {
         }
     }
 
-    /// A command to the node: births on request, everything else is counted.
+    /// A command to the node: births on request, values by alias where commands
+    /// are on; everything else is counted.
     fn command(
         &mut self,
         heard: Heard<'_>,
@@ -167,8 +177,18 @@ impl SparkplugSession {
     ) {
         // A retained command comes again with each fence; acting on it would
         // never end. (Sparkplug 3.0, 4.1.3.4: NCMD is not retained.)
-        let asks = heard.keep == Keep::Passing
-            && payload::decode(heard.payload).is_ok_and(|command| asks_for_rebirth(&command));
+        let command = payload::decode(heard.payload).ok();
+        let command = command.filter(|_| heard.keep == Keep::Passing);
+        let asks = command.as_ref().is_some_and(asks_for_rebirth);
+        let node_only = |metric: &payload::Metric| metric.name.is_some();
+        if let Some(command) = command
+            && !command.metrics.iter().all(node_only)
+        {
+            self.ask(&command, None, out);
+            if !asks {
+                return;
+            }
+        }
         match self.phase {
             Phase::Born if asks => {
                 out.push(Order::Note(Note::Rebirth));
@@ -176,6 +196,37 @@ impl SparkplugSession {
             }
             // The births that are under way answer it.
             Phase::Birthing(_) if asks => out.push(Order::Note(Note::Rebirth)),
+            _ => out.push(Order::Note(Note::IgnoredCommand)),
+        }
+    }
+
+    /// Hands in what a command asks for. Before its birth nobody knows of a
+    /// metric, so nothing can be asked of it.
+    fn ask(&mut self, command: &Payload, device: Option<&str>, out: &mut Vec<Order>) {
+        let on = self.node.dcmd.is_some() && self.phase == Phase::Born;
+        if !on {
+            return out.push(Order::Note(Note::IgnoredCommand));
+        }
+        let seen = &self.node.view.catalogue;
+        let Asked { requests, ignored } = requests(command, device, &self.layout, seen);
+        out.extend(requests.into_iter().map(Box::new).map(Order::Command));
+        if ignored {
+            out.push(Order::Note(Note::IgnoredCommand));
+        }
+    }
+
+    /// A command to a device.
+    fn device_command(&mut self, heard: Heard<'_>, out: &mut Vec<Order>) {
+        let topic = SparkplugTopic::parse(heard.topic).filter(|topic| {
+            topic.kind == MessageType::Dcmd && self.node.is_named_by(topic.group, topic.node)
+        });
+        let device = topic.and_then(|topic| topic.device);
+        match (device, payload::decode(heard.payload)) {
+            (Some(device), Ok(command))
+                if heard.keep == Keep::Passing && !command.metrics.is_empty() =>
+            {
+                self.ask(&command, Some(device), out);
+            }
             _ => out.push(Order::Note(Note::IgnoredCommand)),
         }
     }
@@ -249,6 +300,9 @@ impl Session for SparkplugSession {
         now: Now,
         out: &mut Vec<Order>,
     ) -> Result<(), Distrust> {
+        if self.commands == Some(token) && answer == Answer::Denied {
+            out.push(Order::Note(Note::CommandsDenied));
+        }
         let Some(behind) = self.fences.confirm(token)? else { return Ok(()) };
         if answer == Answer::Denied {
             return Err(Distrust::SubscriptionRefused(self.node.ncmd.to_string()));
@@ -272,8 +326,7 @@ impl Session for SparkplugSession {
             return self.command(heard, now, memory, out);
         }
         if self.node.state.as_deref() != Some(heard.topic) {
-            // DCMD: commands are off.
-            return out.push(Order::Note(Note::IgnoredCommand));
+            return self.device_command(heard, out);
         }
         match self.host.hear(heard.payload) {
             Turn::Came if self.phase == Phase::Waiting => {
@@ -292,6 +345,11 @@ impl Session for SparkplugSession {
             }
             _ => {}
         }
+    }
+
+    fn reply(&mut self, _: &Reply, _: Now, _: &mut Vec<Order>) {
+        // Sparkplug has no answers; the value that the device holds afterwards
+        // is read and goes out as DDATA.
     }
 
     fn more(&mut self, now: Now, memory: &mut dyn Memory, out: &mut Vec<Order>) {

@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use forehearth_publish::Intake;
 use forehearth_telemetry::sparkplug;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -69,6 +70,8 @@ async fn first_connect() -> (Running, TcpStream, Connect) {
     let port = listener.local_addr().unwrap().port();
     let mut settings = settings(port, sparkplug_format());
     settings.keepalive = Duration::from_secs(20);
+    // Nobody takes them: they are refused, but subscribed.
+    settings.commands = Some(Intake::new(tokio::sync::mpsc::channel(1).0, 1));
     let link = Running::start(settings);
     link.outbox.push(parcel(1));
     let (mut stream, _) = listener.accept().await.unwrap();

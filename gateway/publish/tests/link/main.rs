@@ -3,6 +3,7 @@
 
 mod authority;
 mod broker;
+mod commands;
 mod faults;
 mod handshake;
 mod host;

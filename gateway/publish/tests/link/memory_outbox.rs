@@ -268,6 +268,7 @@ pub(crate) fn settings(port: u16, format: Format) -> DestinationSettings {
         packet_limit: PACKET_LIMIT_BYTES,
         clock: Arc::new(now),
         health: None,
+        commands: None,
     }
 }
 

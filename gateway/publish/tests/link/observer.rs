@@ -24,7 +24,7 @@ impl Observer {
     pub(crate) async fn start(port: u16) -> Self {
         let mut options = MqttOptions::new("observer", "127.0.0.1", port);
         options.set_max_packet_size(16 << 20, 16 << 20);
-        let (client, mut events) = AsyncClient::new(options, 16);
+        let (client, mut events) = AsyncClient::new(options, 64);
         client.try_subscribe("#", QoS::AtMostOnce).unwrap();
         loop {
             if let Event::Incoming(Packet::SubAck(_)) = events.poll().await.unwrap() {

@@ -75,7 +75,10 @@ async fn tck_id_operational_behavior_edge_node_intentional_disconnect_ndeath() {
 async fn tck_id_operational_behavior_data_commands_rebirth_action_2() {
     let broker = Mosquitto::start();
     let mut observer = Observer::start(broker.port).await;
-    let link = Running::start(settings(broker.port, sparkplug_format()));
+    let mut settings = settings(broker.port, sparkplug_format());
+    let (out, _commands) = tokio::sync::mpsc::channel(1);
+    settings.commands = Some(forehearth_publish::Intake::new(out, 1));
+    let link = Running::start(settings);
     link.outbox.push(parcel(1));
     link.outbox.until_settled(1).await;
     observer.next("DDATA").await;

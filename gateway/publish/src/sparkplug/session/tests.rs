@@ -60,7 +60,8 @@ fn node(plan: Catalogue, host: Option<&str>, limit: usize) -> Arc<Node> {
 fn node_of(plan: Catalogue, host: Option<&str>, walk: Walk, limit: usize) -> Arc<Node> {
     let filter = Filter::default();
     let plan = Arc::new(plan);
-    Arc::new(Node::new("G", host, walk, filter, &plan, CatalogueHash(1), limit).unwrap())
+    let node = Node::new("G", host, walk, filter, &plan, CatalogueHash(1), limit).unwrap();
+    Arc::new(node.with_commands())
 }
 
 impl Rig {
@@ -156,6 +157,9 @@ fn line(order: &Order) -> String {
         Order::Settle { id, filtered } => format!("settle {id} -{filtered}"),
         Order::Refuse { id, .. } => format!("refuse {id}"),
         Order::SettleGap { id } => format!("settle gap {id}"),
+        Order::Command(asked) => {
+            format!("ask {}/{} = {:?}", asked.device, asked.tag, asked.value)
+        }
         Order::Note(note) => format!("{note:?}"),
     }
 }
@@ -559,7 +563,7 @@ fn a_batch_that_holds_nothing_for_this_destination_is_settled_as_filtered() {
     let plan = Arc::new(plant::catalogue());
     let node =
         Node::new("G", None, Walk::Alone, filter, &plan, CatalogueHash(1), 256 * 1024).unwrap();
-    let mut rig = Rig::with(Arc::new(node));
+    let mut rig = Rig::with(Arc::new(node.with_commands()));
     let orders = rig.connect();
     assert_eq!(lines(&orders)[3..], ["DBIRTH sis #1 [esd:2=-1]"], "aliases stay dense");
     let orders = rig.live(1, &[(0, CONNECTED + 5, &[(0, 41), (1, 7)])]);

@@ -57,10 +57,102 @@ fn tck_id_payloads_name_cmd_requirement() {
 
 #[test]
 fn tck_id_operational_behavior_data_commands_ncmd_metric_name() {
-    for (topic, name) in [(NCMD, "no such metric"), (DCMD, "no such tag"), (DCMD, "voltage")] {
+    for (topic, name) in [(NCMD, "no such metric"), (DCMD, "no such tag"), (NCMD, "voltage")] {
         let value = Some(Wire::DoubleValue(1.0));
         assert_eq!(answer(topic, &named(name, value, None)), ["IgnoredCommand"], "{name}");
     }
+}
+
+#[test]
+fn tck_id_operational_behavior_data_commands_dcmd_metric_name() {
+    let value = Some(Wire::IntValue(5));
+    assert_eq!(answer(DCMD, &named("voltage", value, None)), ["ask cell-001/voltage = Int(5)"]);
+}
+
+#[test]
+fn tck_id_operational_behavior_data_commands_dcmd_verb() {
+    let asks = named("voltage", Some(Wire::IntValue(5)), None);
+    for topic in [
+        "spBv1.0/G/DDATA/pot2-east/cell-001",
+        "spBv1.0/G/DCMD/pot2-west/cell-001",
+        "spBv1.0/H/DCMD/pot2-east/cell-001",
+        "spBv1.0/G/DCMD/pot2-east/sis",
+        "spBv1.0/G/DCMD/pot2-east/cell-099",
+        "spBv1.0/G/DCMD/pot2-east/cell-001/more",
+        "spBv1.0/G/DCMD/pot2-east",
+    ] {
+        assert_eq!(answer(topic, &asks), ["IgnoredCommand"], "{topic}");
+    }
+}
+
+#[test]
+fn x_dcmd_by_alias() {
+    let aliased = |alias, name: Option<&str>| {
+        let value = Some(Wire::IntValue(0xffff_fffe));
+        let name = name.map(str::to_owned);
+        command(Metric { name, alias: Some(alias), value, ..Metric::default() })
+    };
+    // Without a datatype it is the birth's: Int16, so negative.
+    let asked = ["ask cell-001/voltage = Int(-2)"];
+    assert_eq!(answer(DCMD, &aliased(2, None)), asked);
+    assert_eq!(answer(DCMD, &aliased(2, Some("voltage"))), asked);
+    assert_eq!(answer(NCMD, &aliased(2, None)), asked, "unique over the node");
+    assert_eq!(answer(DCMD, &aliased(3, Some("voltage"))), ["IgnoredCommand"], "which of them?");
+    for alias in [0, 1, 5, 99, u64::MAX] {
+        assert_eq!(answer(DCMD, &aliased(alias, None)), ["IgnoredCommand"], "{alias}");
+    }
+}
+
+#[test]
+fn a_command_of_several_metrics_asks_for_each_and_counts_the_rest() {
+    let metric = |name: &str, value| Metric {
+        name: Some(name.into()),
+        is_null: if value == 0 { Some(true) } else { None },
+        value: (value > 0).then_some(Wire::IntValue(value)),
+        ..Metric::default()
+    };
+    let metrics = vec![metric("voltage", 1), metric("x", 2), metric("temperature", 3)];
+    let both = format::encode(&Payload { metrics, timestamp: Some(77), ..Payload::default() });
+    assert_eq!(
+        answer(DCMD, &both),
+        ["ask cell-001/voltage = Int(1)", "ask cell-001/temperature = Int(3)", "IgnoredCommand"]
+    );
+    let mut rig = Rig::new();
+    rig.connect();
+    let Some(Order::Command(request)) = rig.hear(DCMD, &both, Keep::Passing).into_iter().next()
+    else {
+        panic!("no command")
+    };
+    assert_eq!(request.sent, Some(Stamp::from_millis(77)), "the payload's, without an own");
+    let null =
+        format::encode(&Payload { metrics: vec![metric("voltage", 0)], ..Payload::default() });
+    assert_eq!(answer(DCMD, &null), ["IgnoredCommand"], "null is no value to write");
+    assert_eq!(lines(&rig.hear(DCMD, &both, Keep::Retained)), ["IgnoredCommand"], "retained");
+}
+
+#[test]
+fn where_commands_are_off_nothing_is_subscribed_and_nothing_asked() {
+    let filter = Filter::default();
+    let plan = Arc::new(plant::catalogue());
+    let node =
+        Node::new("G", None, Walk::Alone, filter, &plan, CatalogueHash(1), 256 * 1024).unwrap();
+    let mut rig = Rig::with(Arc::new(node));
+    assert_eq!(lines(&rig.connect())[..2], [format!("SUBSCRIBE {NCMD} @1"), NBIRTH.to_owned()]);
+    let asks = named("voltage", Some(Wire::IntValue(5)), None);
+    assert_eq!(lines(&rig.hear(DCMD, &asks, Keep::Passing)), ["IgnoredCommand"]);
+    assert_eq!(lines(&rig.hear(NCMD, &rebirth(true), Keep::Passing)), BORN_AGAIN);
+}
+
+#[test]
+fn a_broker_that_refuses_commands_still_gets_values() {
+    let mut rig = Rig::new();
+    rig.connect();
+    let denied = rig.say(|session, now, _, out| {
+        session.answered(Token(1), Answer::Denied, now, out).unwrap();
+    });
+    assert_eq!(lines(&denied), ["CommandsDenied"]);
+    let alive = rig.live(1, &[(0, CONNECTED + 5, &[(0, 41)])]);
+    assert_eq!(payloads(&alive, "DDATA").len(), 1);
 }
 
 #[test]
