@@ -31,6 +31,9 @@ pub enum OrderError {
     /// The order could not be carried out.
     #[error("{0}")]
     Failed(#[from] io::Error),
+    /// No such fault here.
+    #[error("{0}")]
+    Fault(#[from] crate::modbus::faults::FaultError),
 }
 
 impl Console {
@@ -58,6 +61,14 @@ impl Console {
     /// Cancel safe: no order is lost.
     pub async fn next(&mut self) -> Option<Vec<String>> {
         self.orders.recv().await
+    }
+
+    /// Answers an order with what was asked for, in one line of JSON.
+    ///
+    /// # Errors
+    /// When standard output is closed.
+    pub fn tell(&self, what: &impl Serialize) -> io::Result<()> {
+        say(&serde_json::to_string(what)?)
     }
 
     /// Answers an order with `ok` or `error …`.

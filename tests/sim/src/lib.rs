@@ -9,6 +9,7 @@ pub mod broker;
 pub mod console;
 pub mod from;
 pub mod load;
+pub mod modbus;
 pub mod plant;
 pub mod plc;
 pub mod proxy;

@@ -1,5 +1,7 @@
 //! The command line of the simulator. Each part says one JSON line when it is ready, takes orders on standard input, and ends when that closes.
 
+mod hostile;
+
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,6 +13,8 @@ use forehearth_sim::console::{Console, OrderError, parse_time};
 use forehearth_sim::plant::{self, Plant, Size};
 use forehearth_sim::proxy::Proxy;
 use forehearth_sim::{broker, from, load};
+
+use hostile::{ModbusArgs, run_modbus};
 use serde::Serialize;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -47,6 +51,8 @@ enum Part {
     Plant(PlantArgs),
     /// Many registers for benchmarks, over Modbus TCP.
     Load(LoadArgs),
+    /// One Modbus device that misbehaves as told, on TCP, RTU or ASCII.
+    Modbus(ModbusArgs),
     /// An MQTT broker. Orders: cut, swallow, delay 80ms, restore.
     Broker(BrokerArgs),
     /// A network to a broker elsewhere. Orders: cut, swallow, delay 80ms, restore.
@@ -133,6 +139,7 @@ async fn main() -> ExitCode {
         None => run_map(map).await,
         Some(Part::Plant(arguments)) => run_plant(arguments).await,
         Some(Part::Load(arguments)) => run_load(arguments).await,
+        Some(Part::Modbus(arguments)) => run_modbus(arguments).await,
         Some(Part::Broker(arguments)) => match broker::start(arguments.port).await {
             Ok(proxy) => run_proxy("broker", &proxy).await,
             Err(error) => Err(error),
