@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use forehearth_model::{DeviceId, Quality, Sample, Scan, Severity, Stamp, Value};
 use opcua::types::DataValue;
 
+use crate::event::Event;
 use crate::quality;
 use crate::settings::{Group, Item};
 use crate::value;
@@ -24,6 +25,9 @@ pub(crate) struct Board {
     device: DeviceId,
     items: Vec<Item>,
     groups: Vec<Range<usize>>,
+    /// Per item: how many in a row share its node and are asked for as one,
+    /// counted from the first of them; 0 for the others.
+    spans: Vec<usize>,
     slots: Vec<Slot>,
     restate: Duration,
     next_restate: Instant,
@@ -130,10 +134,12 @@ impl Board {
         };
         let slots = vec![slot; items.len()];
         let next_restate = now + restate / 4;
+        let spans = ranges.iter().flat_map(|range| spans(&items[range.clone()])).collect();
         Self {
             device,
             items,
             groups: ranges,
+            spans,
             slots,
             restate,
             next_restate,
@@ -160,20 +166,69 @@ impl Board {
         self.slots[place].declared.is_some()
     }
 
-    /// A value came for the item at `place`.
+    /// How many items from `place` on are asked for as one; 0 when it is asked
+    /// for with one before it.
+    pub(crate) fn span(&self, place: usize) -> usize {
+        self.spans[place]
+    }
+
+    /// A value came for the item at `place`, and for those that share it.
     pub(crate) fn take(
         &mut self,
         place: usize,
-        data: DataValue,
+        data: &DataValue,
         origin: Origin,
         now: Now,
         pile: &mut Pile,
     ) {
-        let Some(slot) = self.slots.get_mut(place) else {
+        let Some(span) = self.spans.get(place).copied().filter(|span| *span > 0) else {
             self.tally.strays += 1;
             return;
         };
-        let item = &self.items[place];
+        for item in place..place + span {
+            self.take_one(item, data, origin, now, pile);
+        }
+    }
+
+    /// An event came: it is said as it is, once, and never repeated.
+    pub(crate) fn event(&mut self, place: usize, event: &Event, now: Now, pile: &mut Pile) {
+        let Some(item) = self.items.get(place).filter(|item| item.events.is_some()) else {
+            self.tally.strays += 1;
+            return;
+        };
+        if item.events.is_some_and(|least| event.severity < least) {
+            return; // a server that can't filter sends them all
+        }
+        let stamp = if is_sane(event.time, now.stamp) {
+            event.time
+        } else {
+            self.tally.absurd_times += 1;
+            now.stamp
+        };
+        let value = Value::Text(event.text.as_str().into());
+        pile.push(self.device, stamp, Sample { tag: item.tag, quality: Quality::Good, value });
+        self.slots[place].said = Some(now.instant);
+    }
+
+    /// The server tells its events from now on: an empty text says so.
+    pub(crate) fn listening(&mut self, place: usize, now: Now, pile: &mut Pile) {
+        let slot = &mut self.slots[place];
+        slot.declared = None;
+        (slot.quality, slot.value) = (Quality::Good, Value::Text("".into()));
+        (slot.said, slot.source) = (Some(now.instant), now.stamp);
+        let (quality, value) = (slot.quality, slot.value.clone());
+        pile.push(self.device, now.stamp, Sample { tag: self.items[place].tag, quality, value });
+    }
+
+    fn take_one(
+        &mut self,
+        place: usize,
+        data: &DataValue,
+        origin: Origin,
+        now: Now,
+        pile: &mut Pile,
+    ) {
+        let (slot, item) = (&mut self.slots[place], &self.items[place]);
         let code = data.status.map_or(0, |status| status.bits());
         let time = data.source_timestamp.or(data.server_timestamp);
         let stamp = match time.map(|time| value::stamp(&time)) {
@@ -301,23 +356,40 @@ impl Board {
     }
 }
 
-fn judge(code: u32, data: DataValue, item: &Item) -> (Quality, Value) {
+fn judge(code: u32, data: &DataValue, item: &Item) -> (Quality, Value) {
     let quality = quality::quality(code);
     if quality.severity() == Severity::Bad {
         return (quality, Value::Null);
     }
-    match data.value.map(|variant| value::value(variant, item.data_type)) {
-        Some(Ok(value)) => (quality, value),
-        Some(Err(quality)) => (quality, Value::Null),
-        None => (Quality::BadDeviceFailure, Value::Null),
+    let Some(whole) = &data.value else { return (Quality::BadDeviceFailure, Value::Null) };
+    let found = match &item.address.part {
+        Some(part) => value::part(whole, part).ok_or(Quality::BadConfiguration),
+        None => Ok(whole),
+    };
+    match found.and_then(|variant| value::value(variant, item.data_type)) {
+        Ok(value) => (quality, value),
+        Err(quality) => (quality, Value::Null),
     }
 }
 
 /// One value as a sample, without memory: what polling needs.
-pub(crate) fn sample(data: DataValue, item: &Item) -> Sample {
+pub(crate) fn sample(data: &DataValue, item: &Item) -> Sample {
     let code = data.status.map_or(0, |status| status.bits());
     let (quality, value) = judge(code, data, item);
     Sample { tag: item.tag, quality, value }
+}
+
+/// Runs of items that share a node.
+fn spans(items: &[Item]) -> Vec<usize> {
+    let mut spans = vec![0; items.len()];
+    let mut first = 0;
+    for place in 0..items.len() {
+        if !items[first].shares_with(&items[place]) {
+            first = place;
+        }
+        spans[first] += 1;
+    }
+    spans
 }
 
 fn is_sane(stamp: Stamp, now: Stamp) -> bool {
@@ -345,7 +417,7 @@ mod tests {
 
     fn bench() -> Bench {
         let item =
-            |tag| Item { tag: TagId(tag), node: NodeRef::parse("i=1").unwrap(), data_type: None };
+            |tag| Item::new(TagId(tag), NodeRef::parse(&format!("i={tag}")).unwrap(), None);
         let group =
             Group { period: Duration::from_secs(1), sampling: None, items: vec![item(0), item(1)] };
         let instant = Instant::now();
@@ -375,13 +447,13 @@ mod tests {
     impl Bench {
         fn take(&mut self, data: DataValue) -> Said {
             let mut pile = Pile::default();
-            self.board.take(0, data, Origin::Live, self.now, &mut pile);
+            self.board.take(0, &data, Origin::Live, self.now, &mut pile);
             said(pile)
         }
 
         fn take_from(&mut self, origin: Origin, data: DataValue) -> Said {
             let mut pile = Pile::default();
-            self.board.take(0, data, origin, self.now, &mut pile);
+            self.board.take(0, &data, origin, self.now, &mut pile);
             said(pile)
         }
 
@@ -432,8 +504,8 @@ mod tests {
     fn values_of_one_moment_share_a_scan() {
         let mut bench = bench();
         let mut pile = Pile::default();
-        bench.board.take(0, data(1, START), Origin::Live, bench.now, &mut pile);
-        bench.board.take(1, data(2, START), Origin::Live, bench.now, &mut pile);
+        bench.board.take(0, &data(1, START), Origin::Live, bench.now, &mut pile);
+        bench.board.take(1, &data(2, START), Origin::Live, bench.now, &mut pile);
         assert_eq!(pile.scans.len(), 1);
         assert_eq!(pile.scans[0].device, DeviceId(3));
     }
@@ -555,9 +627,9 @@ mod tests {
         let mut bench = bench();
         let bad = DataValue { status: Some(StatusCode::BadSensorFailure), ..data(9, START) };
         assert_eq!(bench.take(bad.clone()), vec![(0, Quality::BadSensorFailure, Value::Null)]);
-        assert_eq!(sample(bad, &bench.board.items()[0]).value, Value::Null);
+        assert_eq!(sample(&bad, &bench.board.items()[0]).value, Value::Null);
         let empty = DataValue { value: None, ..data(9, START) };
-        assert_eq!(sample(empty, &bench.board.items()[0]).quality, Quality::BadDeviceFailure);
+        assert_eq!(sample(&empty, &bench.board.items()[0]).quality, Quality::BadDeviceFailure);
     }
 
     #[test]
@@ -586,7 +658,7 @@ mod tests {
     fn a_value_of_no_item_of_ours_is_counted() {
         let mut bench = bench();
         let mut pile = Pile::default();
-        bench.board.take(99, data(1, START), Origin::Live, bench.now, &mut pile);
+        bench.board.take(99, &data(1, START), Origin::Live, bench.now, &mut pile);
         assert!(pile.scans.is_empty());
         assert_eq!(bench.board.tally.strays, 1);
     }

@@ -26,6 +26,9 @@ pub(crate) enum Fault {
     /// A subscription stayed silent even when made anew.
     #[error("the session is alive and its subscription says nothing")]
     Mute,
+    /// This server is not well and another one is better.
+    #[error("another server is healthier")]
+    Better,
     /// The server numbered its namespaces anew.
     #[error("the server changed its namespaces")]
     Renumbered,

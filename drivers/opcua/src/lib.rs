@@ -12,29 +12,39 @@
 //! `services` (the requests it makes), `trust` and `identity` (certificates).
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+mod address;
 mod backoff;
 mod board;
+mod event;
 mod fault;
+mod flight;
 mod identity;
+mod locate;
 mod namespaces;
 mod node;
 mod poller;
 mod quality;
 mod security;
+mod servers;
 mod services;
 mod session;
 mod settings;
+mod structures;
 mod subscriber;
 mod supervision;
 mod token;
 mod trust;
 mod value;
+mod view;
+mod write;
 
+pub use address::{Address, Part};
 pub use board::Tally;
 pub use identity::{Identity, IdentityError};
 pub use node::{NodeError, NodeRef, is_alias};
 pub use poller::OpcUaPoller;
 pub use security::{Mode, Policy, Security, SecurityError};
-pub use settings::{Group, Item, Settings, User};
+pub use settings::{Deadband, Discard, Group, Item, Password, Settings, User};
 pub use subscriber::OpcUaSubscriber;
 pub use trust::{Fingerprint, FingerprintError, Trust};
+pub use write::Writer;

@@ -68,9 +68,19 @@ impl Resolver {
         node: &NodeRef,
         table: &NamespaceTable,
     ) -> Result<NodeId, Unresolved> {
+        let namespace = self.number(&node.space, table)?;
+        Ok(NodeId { namespace, identifier: node.id.clone() })
+    }
+
+    /// The number of a namespace that is good as long as `table` is.
+    pub(crate) fn number(
+        &mut self,
+        space: &Space,
+        table: &NamespaceTable,
+    ) -> Result<u16, Unresolved> {
         let by_uri =
             |uri: &str| table.index(uri).ok_or_else(|| Unresolved::Namespace(uri.to_owned()));
-        let namespace = match &node.space {
+        Ok(match space {
             Space::Standard => 0,
             Space::Uri(uri) => by_uri(uri)?,
             Space::Alias(alias) => match self.aliases.get(alias) {
@@ -85,8 +95,7 @@ impl Resolver {
                     *index
                 }
             },
-        };
-        Ok(NodeId { namespace, identifier: node.id.clone() })
+        })
     }
 
     /// Whether a node resolved against `before` may be another one in `after`.

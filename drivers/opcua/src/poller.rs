@@ -7,15 +7,19 @@ use opcua::types::{NodeId, ReadValueId, VariableId};
 
 use crate::board;
 use crate::fault::Fault;
+use crate::locate::locate;
 use crate::namespaces::{NamespaceTable, Resolver};
+use crate::servers::Servers;
 use crate::services::{self, Limits};
 use crate::session::Session;
 use crate::settings::{Item, Settings};
+use crate::structures;
 
 /// One server, asked.
 pub struct OpcUaPoller {
     settings: Settings,
     clock: fn() -> Stamp,
+    servers: Servers,
     resolver: Resolver,
     connection: Option<Connection>,
     counters: LinkCounters,
@@ -35,6 +39,7 @@ impl OpcUaPoller {
     #[must_use]
     pub fn new(settings: Settings, clock: fn() -> Stamp) -> Self {
         Self {
+            servers: Servers::new(&settings.urls),
             resolver: Resolver::new(&settings.namespaces),
             settings,
             clock,
@@ -47,19 +52,31 @@ impl OpcUaPoller {
         if let Some(old) = self.connection.take() {
             old.session.close().await;
         }
-        let (session, _) = Session::create(&self.settings).await?;
-        let (table, limits) = services::introduce(&session).await?;
-        let Self { settings, resolver, .. } = self;
-        let mut resolve = |item: &Item| match resolver.resolve(&item.node, &table) {
-            Ok(id) => Some(id),
-            Err(reason) => {
-                let node = item.node.to_string();
-                tracing::warn!(link = settings.name, node, %reason, "not read");
-                None
-            }
-        };
-        let groups = settings.groups.iter();
-        let nodes = groups.map(|group| group.items.iter().map(&mut resolve).collect()).collect();
+        let made = Session::create(&self.settings, self.servers.current()).await;
+        let (session, _) = made.inspect_err(|_| self.servers.failed())?;
+        let (table, mut limits) = services::introduce(&session).await?;
+        let groups = &self.settings.groups;
+        let addresses: Vec<_> =
+            groups.iter().flat_map(|group| &group.items).map(|item| &item.address).collect();
+        let found = locate(&session, &mut limits, &mut self.resolver, &table, &addresses).await?;
+        let mut found = addresses.iter().zip(found).map(|(address, found)| {
+            found.map_err(|reason| {
+                let node = address.to_string();
+                tracing::warn!(link = self.settings.name, node, reason, "not read");
+            })
+        });
+        let nodes: Vec<Vec<Option<NodeId>>> = groups
+            .iter()
+            .map(|group| found.by_ref().take(group.items.len()).map(Result::ok).collect())
+            .collect();
+        let structured = groups.iter().flat_map(|group| &group.items).zip(nodes.iter().flatten());
+        let structured = structured.filter(|(item, _)| {
+            item.address.part.as_ref().is_some_and(|part| !part.fields.is_empty())
+        });
+        let structured: Vec<NodeId> = structured.filter_map(|(_, node)| node.clone()).collect();
+        if !structured.is_empty() {
+            structures::learn(&session, &mut limits, &structured).await?;
+        }
         self.connection = Some(Connection { session, table, limits, nodes });
         self.counters.connects += 1;
         Ok(())
@@ -74,7 +91,14 @@ impl OpcUaPoller {
         // The namespaces first: what they say decides what the rest means.
         let mut asked: Vec<ReadValueId> =
             vec![services::value_of(VariableId::Server_NamespaceArray.into())];
-        asked.extend(nodes.iter().flatten().cloned().map(services::value_of));
+        let mut before = None;
+        for node in nodes.iter().flatten() {
+            // The elements of an array and the fields of a structure come at once.
+            if before != Some(node) {
+                asked.push(services::value_of(node.clone()));
+            }
+            before = Some(node);
+        }
         self.counters.requests += 1;
         let values = services::read(&connection.session, &mut connection.limits, &asked).await?;
         let mut values = values.into_iter();
@@ -85,8 +109,14 @@ impl OpcUaPoller {
         }
         let items = &self.settings.groups[group.index()].items;
         let mut samples = Vec::with_capacity(items.len());
+        let (mut before, mut value) = (None, None);
         for (item, node) in items.iter().zip(nodes) {
-            samples.push(match (node, node.as_ref().and_then(|_| values.next())) {
+            if let Some(node) = node
+                && before != Some(node)
+            {
+                (before, value) = (Some(node), values.next());
+            }
+            samples.push(match (node, &value) {
                 (Some(_), Some(value)) => board::sample(value, item),
                 _ => bad(item, Quality::BadConfiguration),
             });
@@ -100,7 +130,7 @@ impl OpcUaPoller {
     }
 
     fn error(&mut self, fault: &Fault) -> LinkError {
-        let (peer, reason) = (self.settings.url.clone(), fault.to_string());
+        let (peer, reason) = (self.servers.current().to_owned(), fault.to_string());
         match fault {
             Fault::Silent => self.counters.timeouts += 1,
             Fault::Service(_) => self.counters.exceptions += 1,
@@ -118,7 +148,7 @@ impl Driver for OpcUaPoller {
     fn connect(&mut self) -> BoxFuture<'_, Result<(), LinkError>> {
         Box::pin(async move {
             self.open().await.map_err(|fault| LinkError::Connect {
-                peer: self.settings.url.clone(),
+                peer: self.servers.current().to_owned(),
                 reason: fault.to_string(),
             })
         })

@@ -4,17 +4,19 @@ use std::time::Duration;
 
 use opcua::core::ResponseMessage;
 use opcua::types::{
-    AttributeId, ByteString, CreateMonitoredItemsRequest, CreateSubscriptionRequest, DataValue,
-    DateTime, DeleteSubscriptionsRequest, ExtensionObject, HistoryData, HistoryReadRequest,
+    AttributeId, ByteString, CreateMonitoredItemsRequest, CreateSubscriptionRequest,
+    DataChangeFilter, DataChangeTrigger, DataValue, DateTime, DeadbandType, DeleteSubscriptionsRequest, ExtensionObject, HistoryData, HistoryReadRequest,
     HistoryReadValueId, MonitoredItemCreateRequest, MonitoringMode, MonitoringParameters, NodeId,
     NotificationMessage, PublishRequest, PublishResponse, ReadRawModifiedDetails, ReadRequest,
     ReadValueId, RepublishRequest, StatusCode, SubscriptionAcknowledgement, TimestampsToReturn,
     TransferSubscriptionsRequest, VariableId, Variant,
 };
 
+use crate::event;
 use crate::fault::Fault;
 use crate::namespaces::NamespaceTable;
 use crate::session::Session;
+use crate::settings::{Deadband, Discard};
 use crate::supervision::SubscriptionId;
 
 /// Most nodes per request, whatever the server says. Chosen: an answer of
@@ -24,6 +26,9 @@ const MOST_AT_ONCE: usize = 1000;
 /// Most nodes per HistoryRead. Chosen: 50 nodes of 1,000 values stay within
 /// the largest message taken.
 const MOST_HISTORIES: usize = 50;
+
+/// Most nodes per Browse. Chosen: each may answer with a thousand references.
+const MOST_BROWSED: usize = 10;
 
 /// Most values of one node per answer; what is left comes by a continuation point.
 const MOST_OF_HISTORY: u32 = 1000;
@@ -45,11 +50,21 @@ pub(crate) struct Limits {
     pub(crate) monitor: usize,
     /// Nodes per HistoryRead.
     pub(crate) history: usize,
+    /// Paths per TranslateBrowsePathsToNodeIds.
+    pub(crate) translate: usize,
+    /// Nodes per Browse.
+    pub(crate) browse: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { read: MOST_AT_ONCE, monitor: MOST_AT_ONCE, history: MOST_HISTORIES }
+        Self {
+            read: MOST_AT_ONCE,
+            monitor: MOST_AT_ONCE,
+            history: MOST_HISTORIES,
+            translate: MOST_AT_ONCE,
+            browse: MOST_BROWSED,
+        }
     }
 }
 
@@ -70,6 +85,36 @@ pub(crate) struct Monitor {
     pub(crate) sampling: Duration,
     /// Values the server keeps until they are published.
     pub(crate) queue: u32,
+    /// Which one goes when they are too many.
+    pub(crate) discard: Discard,
+    /// What the server need not send.
+    pub(crate) deadband: Option<Deadband>,
+    /// Its events, from this severity on, instead of its value.
+    pub(crate) events: Option<u16>,
+}
+
+impl Monitor {
+    /// The value of a node, every change, the newest of them.
+    pub(crate) fn watch(handle: u32, node: NodeId, sampling: Duration) -> Self {
+        let (deadband, events) = (None, None);
+        Self { handle, node, sampling, queue: 1, discard: Discard::Oldest, deadband, events }
+    }
+
+    fn filter(&self) -> ExtensionObject {
+        if let Some(least) = self.events {
+            return ExtensionObject::from_message(event::filter(least));
+        }
+        let (kind, deadband_value) = match self.deadband {
+            None => return ExtensionObject::null(),
+            Some(Deadband::Absolute(units)) => (DeadbandType::Absolute, units),
+            Some(Deadband::Percent(percent)) => (DeadbandType::Percent, percent),
+        };
+        ExtensionObject::from_message(DataChangeFilter {
+            trigger: DataChangeTrigger::StatusValue,
+            deadband_type: kind as u32,
+            deadband_value,
+        })
+    }
 }
 
 /// The server's namespaces and what it takes at once.
@@ -79,6 +124,8 @@ pub(crate) async fn introduce(session: &Session) -> Result<(NamespaceTable, Limi
         VariableId::Server_ServerCapabilities_OperationLimits_MaxNodesPerRead,
         VariableId::Server_ServerCapabilities_OperationLimits_MaxMonitoredItemsPerCall,
         VariableId::Server_ServerCapabilities_OperationLimits_MaxNodesPerHistoryReadData,
+        VariableId::Server_ServerCapabilities_OperationLimits_MaxNodesPerTranslateBrowsePathsToNodeIds,
+        VariableId::Server_ServerCapabilities_OperationLimits_MaxNodesPerBrowse,
     ];
     let nodes: Vec<ReadValueId> = nodes.map(|id| value_of(id.into())).into();
     let mut values = read_some(session, &nodes).await?.into_iter();
@@ -94,6 +141,8 @@ pub(crate) async fn introduce(session: &Session) -> Result<(NamespaceTable, Limi
         read: limit(MOST_AT_ONCE),
         monitor: limit(MOST_AT_ONCE),
         history: limit(MOST_HISTORIES),
+        translate: limit(MOST_AT_ONCE),
+        browse: limit(MOST_BROWSED),
     };
     Ok((table, limits))
 }
@@ -110,7 +159,12 @@ pub(crate) fn namespaces(value: Option<&Variant>) -> Option<NamespaceTable> {
 
 /// The value attribute of a node.
 pub(crate) fn value_of(node_id: NodeId) -> ReadValueId {
-    ReadValueId { node_id, attribute_id: AttributeId::Value as u32, ..Default::default() }
+    attribute_of(node_id, AttributeId::Value)
+}
+
+/// Another attribute of a node.
+pub(crate) fn attribute_of(node_id: NodeId, attribute: AttributeId) -> ReadValueId {
+    ReadValueId { node_id, attribute_id: attribute as u32, ..Default::default() }
 }
 
 /// Reads values, one per node and in their order.
@@ -151,7 +205,7 @@ async fn read_some(session: &Session, nodes: &[ReadValueId]) -> Result<Vec<DataV
 }
 
 /// Whether asking for less may help.
-fn is_too_much(fault: &Fault) -> bool {
+pub(crate) fn is_too_much(fault: &Fault) -> bool {
     matches!(
         fault.code(),
         Some(
@@ -223,14 +277,17 @@ async fn monitor_some(
     items: &[Monitor],
 ) -> Result<Vec<StatusCode>, Fault> {
     let requests = items.iter().map(|item| MonitoredItemCreateRequest {
-        item_to_monitor: value_of(item.node.clone()),
+        item_to_monitor: match item.events {
+            None => value_of(item.node.clone()),
+            Some(_) => attribute_of(item.node.clone(), AttributeId::EventNotifier),
+        },
         monitoring_mode: MonitoringMode::Reporting,
         requested_parameters: MonitoringParameters {
             client_handle: item.handle,
             sampling_interval: item.sampling.as_secs_f64() * 1000.0,
             queue_size: item.queue,
-            discard_oldest: true,
-            ..Default::default()
+            discard_oldest: item.discard == Discard::Oldest,
+            filter: item.filter(),
         },
     });
     let request = CreateMonitoredItemsRequest {

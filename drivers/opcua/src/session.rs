@@ -13,13 +13,14 @@ use std::time::Duration;
 use forehearth_driver::BoxFuture;
 use opcua::client::services::{ActivateSession, CreateSession};
 use opcua::client::transport::{
-    Connector, RequestRecv, SecureChannelState, TcpConnector, TcpTransport, TransportConfiguration,
+    Connector, RequestRecv, ReverseTcpConnector, SecureChannelEventLoop, SecureChannelState, TcpConnector, TcpTransport, TransportConfiguration,
     TransportPollResult,
 };
 use opcua::client::{AsyncSecureChannel, IdentityToken, SessionRetryPolicy, UARequest};
 use opcua::core::{RequestMessage, ResponseMessage};
 use opcua::crypto::CertificateStore;
 use opcua::sync::RwLock;
+use opcua::types::custom::{DataTypeTree, DynamicTypeLoader};
 use opcua::types::{
     ApplicationDescription, ApplicationType, ByteString, ChannelSecurityToken, CloseSessionRequest,
     ContextOwned, DateTime, DecodingOptions, EndpointDescription, Error, GetEndpointsRequest,
@@ -49,10 +50,14 @@ const LONGEST_TEXT: usize = 1 << 20;
 /// comes as one.
 const LONGEST_ARRAY: usize = 100_000;
 
+/// How long a server is waited for that calls us. Chosen: OPC 10000-6, 7.1.3
+/// leaves it to servers how often they try; those seen do every few seconds.
+const REVERSE_PATIENCE: Duration = Duration::from_secs(30);
+
 /// What is needed to take up the same session over a new connection.
 #[derive(Clone, Debug)]
 pub(crate) struct Ticket {
-    endpoint: EndpointDescription,
+    pub(crate) endpoint: EndpointDescription,
     token: NodeId,
     nonce: ByteString,
 }
@@ -60,6 +65,8 @@ pub(crate) struct Ticket {
 /// An activated session on an open connection. Dropping it closes the connection.
 pub(crate) struct Session {
     channel: Arc<AsyncSecureChannel>,
+    /// What its messages are decoded with.
+    context: Arc<RwLock<ContextOwned>>,
     token: NodeId,
     timeout: Duration,
     closed: watch::Receiver<Option<StatusCode>>,
@@ -94,13 +101,13 @@ impl Session {
     ///
     /// # Errors
     /// [`Fault`] with what the server or our own map refuses.
-    pub(crate) async fn create(settings: &Settings) -> Result<(Self, Ticket), Fault> {
-        let offered = endpoints(settings).await?;
+    pub(crate) async fn create(settings: &Settings, url: &str) -> Result<(Self, Ticket), Fault> {
+        let offered = endpoints(settings, url).await?;
         let mut endpoint = security::choose(&offered, settings.security, &settings.user)
             .map_err(|refusal| Fault::Refused(refusal.to_string()))?;
         // Servers name themselves as they know themselves; we go on talking
         // to the address that works.
-        endpoint.endpoint_url = settings.url.as_str().into();
+        endpoint.endpoint_url = url.into();
         let store = store(settings, Some(&endpoint))?;
         let mut session = Self::open(settings, &endpoint, Arc::clone(&store)).await?;
         let mut request = CreateSession::new_manual(
@@ -112,7 +119,7 @@ impl Session {
             session.channel.request_handle(),
         )
         .client_description(description(settings))
-        .endpoint_url(settings.url.as_str())
+        .endpoint_url(url)
         .session_name(format!("forehearth {}", settings.name))
         .session_timeout(SESSION_TIMEOUT);
         if let Some(identity) = identity(settings)? {
@@ -201,6 +208,12 @@ impl Session {
         channel.set_security_token(token);
     }
 
+    /// Structures of `types` are understood from now on.
+    pub(crate) fn learn(&self, types: DataTypeTree) {
+        let loader = DynamicTypeLoader::new(Arc::new(types));
+        self.context.write().loaders_mut().add_type_loader(loader);
+    }
+
     /// How long an answer may take.
     pub(crate) fn timeout(&self) -> Duration {
         self.timeout
@@ -270,6 +283,7 @@ impl Session {
         store: Arc<RwLock<CertificateStore>>,
     ) -> Result<Self, Fault> {
         let context = ContextOwned::new_default(NamespaceMap::new(), decoding());
+        let context = Arc::new(RwLock::new(context));
         let channel = Arc::new(AsyncSecureChannel::new(
             store,
             endpoint.clone().into(),
@@ -283,17 +297,24 @@ impl Session {
                 max_chunk_count: LARGEST_MESSAGE / CHUNK,
             },
             u32::try_from(settings.token_lifetime.as_millis()).unwrap_or(u32::MAX),
-            Arc::new(RwLock::new(context)),
+            Arc::clone(&context),
         ));
-        let tap = Tap { inner: TcpConnector::new(&settings.url)?, state: Mutex::new(None) };
-        let mut events = within(settings.timeout, channel.connect_no_retry(&tap))
-            .await
-            .map_err(Fault::absent)?;
-        let state = tap
-            .state
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner)
-            .ok_or_else(|| Fault::Lost("the connector was not used".to_owned()))?;
+        let url = endpoint.endpoint_url.as_ref();
+        let (mut events, state) = match settings.reverse {
+            None => {
+                let inner = TcpConnector::new(url)?;
+                dial(&channel, settings.timeout, inner).await?
+            }
+            Some(listen) => {
+                let expected = url.to_owned();
+                let known = move |said: &str, _server: &str| {
+                    let same = said.trim_end_matches('/') == expected.trim_end_matches('/');
+                    if same { Ok(()) } else { Err(StatusCode::BadTcpEndpointUrlInvalid) }
+                };
+                let inner = ReverseTcpConnector::new_address(listen, known, endpoint.clone());
+                dial(&channel, REVERSE_PATIENCE, inner).await?
+            }
+        };
         let (told, closed) = watch::channel(None);
         let pump = tokio::spawn(async move {
             let code = loop {
@@ -305,17 +326,34 @@ impl Session {
         });
         let token = NodeId::null();
         let (timeout, age) = (settings.timeout, Mutex::default());
-        Ok(Self { channel, token, timeout, closed, pump, state, age })
+        Ok(Self { channel, context, token, timeout, closed, pump, state, age })
     }
 }
 
-/// The library's TCP connector, with an ear on the state it is given.
-struct Tap {
-    inner: TcpConnector,
+/// Opens the channel over what `inner` connects.
+async fn dial<C: Connector<Transport = TcpTransport> + Send + Sync>(
+    channel: &AsyncSecureChannel,
+    patience: Duration,
+    inner: C,
+) -> Result<(SecureChannelEventLoop<TcpTransport>, Arc<SecureChannelState>), Fault> {
+    let tap = Tap { inner, state: Mutex::new(None) };
+    let events =
+        within(patience, channel.connect_no_retry(&tap)).await.map_err(Fault::absent)?;
+    let state = tap
+        .state
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner)
+        .ok_or_else(|| Fault::Lost("the connector was not used".to_owned()))?;
+    Ok((events, state))
+}
+
+/// A connector of the library, with an ear on the state it is given.
+struct Tap<C> {
+    inner: C,
     state: Mutex<Option<Arc<SecureChannelState>>>,
 }
 
-impl Connector for Tap {
+impl<C: Connector<Transport = TcpTransport> + Send + Sync> Connector for Tap<C> {
     type Transport = TcpTransport;
 
     async fn connect(
@@ -334,18 +372,21 @@ impl Connector for Tap {
 }
 
 /// What the server offers, asked over a connection of its own.
-async fn endpoints(settings: &Settings) -> Result<Vec<EndpointDescription>, Fault> {
+pub(crate) async fn endpoints(
+    settings: &Settings,
+    url: &str,
+) -> Result<Vec<EndpointDescription>, Fault> {
     let plain = EndpointDescription {
         security_policy_uri: Security::None.policy().to_uri().into(),
         security_mode: Security::None.mode(),
-        ..EndpointDescription::from(settings.url.as_str())
+        ..EndpointDescription::from(url)
     };
     let folder = std::env::temp_dir();
     let store = Arc::new(RwLock::new(CertificateStore::new(&folder)));
     let session = Session::open(settings, &plain, store).await?;
     let request = GetEndpointsRequest {
         request_header: session.header(settings.timeout),
-        endpoint_url: settings.url.as_str().into(),
+        endpoint_url: url.into(),
         ..Default::default()
     };
     let answer = session.ask(request).await?;
@@ -409,6 +450,7 @@ fn identity_token(user: &User) -> Result<IdentityToken, Fault> {
     match user {
         User::Anonymous => Ok(IdentityToken::Anonymous),
         User::Name { name, password } => {
+            let password = password.read().map_err(Fault::Refused)?;
             Ok(IdentityToken::new_user_name(name.as_str(), password.as_str()))
         }
         User::Certificate { certificate, key } => IdentityToken::new_x509_path(certificate, key)

@@ -3,13 +3,17 @@
 //! Integers keep their sign and every bit. A DateTime becomes microseconds
 //! since 1970 (LINT) so that it can be compared and scaled like any number;
 //! a tag of type STRING gets it as ISO 8601 text. Localized text, GUID, node
-//! ids and qualified names become text. Arrays, structures and byte strings
-//! have no place in a tag and are a mistake of the map.
+//! ids and qualified names become text, a ByteString its bytes in hexadecimal.
+//! Of arrays and structures a tag takes a part; whole, they have no place in
+//! one and are a mistake of the map.
 
 use std::sync::Arc;
 
 use forehearth_model::{DataType, Quality, Stamp, Value};
+use opcua::types::custom::DynamicStructure;
 use opcua::types::{DateTime, Variant};
+
+use crate::address::Part;
 
 /// 100 ns ticks from 1601-01-01, where OPC UA counts from, to 1970-01-01.
 const TICKS_TO_1970: i64 = 116_444_736_000_000_000;
@@ -20,10 +24,10 @@ const TICKS_PER_MICROSECOND: i64 = 10;
 /// # Errors
 /// `BadConfiguration` when the type doesn't fit, `BadSensorFailure` for NaN,
 /// `BadDeviceFailure` for no value at all.
-pub(crate) fn value(variant: Variant, wanted: Option<DataType>) -> Result<Value, Quality> {
+pub(crate) fn value(variant: &Variant, wanted: Option<DataType>) -> Result<Value, Quality> {
     let natural = match variant {
         Variant::DateTime(time) if wanted == Some(DataType::String) => {
-            return Ok(Value::Text(Arc::from(stamp(&time).to_string())));
+            return Ok(Value::Text(Arc::from(stamp(time).to_string())));
         }
         other => natural(other)?,
     };
@@ -36,29 +40,69 @@ pub(crate) fn value(variant: Variant, wanted: Option<DataType>) -> Result<Value,
     }
 }
 
-fn natural(variant: Variant) -> Result<Value, Quality> {
+fn natural(variant: &Variant) -> Result<Value, Quality> {
     Ok(match variant {
-        Variant::Boolean(bit) => Value::Bool(bit),
-        Variant::SByte(int) => Value::Int(i64::from(int)),
-        Variant::Int16(int) => Value::Int(i64::from(int)),
-        Variant::Int32(int) => Value::Int(i64::from(int)),
-        Variant::Int64(int) => Value::Int(int),
-        Variant::Byte(int) => Value::UInt(u64::from(int)),
-        Variant::UInt16(int) => Value::UInt(u64::from(int)),
-        Variant::UInt32(int) => Value::UInt(u64::from(int)),
-        Variant::UInt64(int) => Value::UInt(int),
-        Variant::Float(real) => Value::F32(real),
-        Variant::Double(real) => Value::F64(real),
+        Variant::Boolean(bit) => Value::Bool(*bit),
+        Variant::SByte(int) => Value::Int(i64::from(*int)),
+        Variant::Int16(int) => Value::Int(i64::from(*int)),
+        Variant::Int32(int) => Value::Int(i64::from(*int)),
+        Variant::Int64(int) => Value::Int(*int),
+        Variant::Byte(int) => Value::UInt(u64::from(*int)),
+        Variant::UInt16(int) => Value::UInt(u64::from(*int)),
+        Variant::UInt32(int) => Value::UInt(u64::from(*int)),
+        Variant::UInt64(int) => Value::UInt(*int),
+        Variant::Float(real) => Value::F32(*real),
+        Variant::Double(real) => Value::F64(*real),
         Variant::String(text) => Value::Text(Arc::from(text.as_ref())),
         Variant::LocalizedText(text) => Value::Text(Arc::from(text.text.as_ref())),
         Variant::Guid(guid) => Value::Text(Arc::from(guid.to_string())),
         Variant::NodeId(node) => Value::Text(Arc::from(node.to_string())),
         Variant::QualifiedName(name) => Value::Text(Arc::from(name.name.as_ref())),
         Variant::StatusCode(code) => Value::UInt(u64::from(code.bits())),
-        Variant::DateTime(time) => Value::Int(stamp(&time).micros()),
+        Variant::DateTime(time) => Value::Int(stamp(time).micros()),
+        Variant::ByteString(bytes) => Value::Text(Arc::from(hex(bytes.as_ref()))),
+        Variant::Variant(inner) => return natural(inner),
         Variant::Empty => return Err(Quality::BadDeviceFailure),
         _ => return Err(Quality::BadConfiguration),
     })
+}
+
+/// Bytes as people compare them. A ByteString is bounded by the session.
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        let _ = write!(text, "{byte:02x}"); // a String takes everything
+    }
+    text
+}
+
+/// A part of a value; `None` when it has no such part.
+pub(crate) fn part<'v>(variant: &'v Variant, part: &Part) -> Option<&'v Variant> {
+    let mut found = variant;
+    for field in &part.fields {
+        let (name, element) = match field.strip_suffix(']').and_then(|f| f.rsplit_once('[')) {
+            Some((name, digits)) => (name, Some(digits.parse().ok()?)),
+            None => (field.as_str(), None),
+        };
+        let Variant::ExtensionObject(object) = found else { return None };
+        found = object.inner_as::<DynamicStructure>()?.get_field_by_name(name)?;
+        if let Some(element) = element {
+            found = at(found, element)?;
+        }
+    }
+    match part.element {
+        Some(element) => at(found, element as usize),
+        None => Some(found),
+    }
+}
+
+/// An element of an array; matrices row by row, as they are sent.
+fn at(variant: &Variant, element: usize) -> Option<&Variant> {
+    match variant {
+        Variant::Array(array) => array.values.get(element),
+        _ => None,
+    }
 }
 
 /// The same quantity in the tag's type; `None` when it doesn't fit. Reals may
@@ -124,30 +168,30 @@ mod tests {
 
     #[test]
     fn integers_keep_their_sign_and_every_bit() {
-        assert_eq!(value(Variant::SByte(-1), None), Ok(Value::Int(-1)));
-        assert_eq!(value(Variant::UInt64(u64::MAX), None), Ok(Value::UInt(u64::MAX)));
-        assert_eq!(value(Variant::Int64(i64::MIN), None), Ok(Value::Int(i64::MIN)));
-        assert_eq!(value(Variant::Byte(255), Some(DataType::Int)), Ok(Value::Int(255)));
+        assert_eq!(value(&Variant::SByte(-1), None), Ok(Value::Int(-1)));
+        assert_eq!(value(&Variant::UInt64(u64::MAX), None), Ok(Value::UInt(u64::MAX)));
+        assert_eq!(value(&Variant::Int64(i64::MIN), None), Ok(Value::Int(i64::MIN)));
+        assert_eq!(value(&Variant::Byte(255), Some(DataType::Int)), Ok(Value::Int(255)));
     }
 
     #[test]
     fn a_value_that_does_not_fit_its_tag_is_a_mistake_of_the_map() {
         let bad = Err(Quality::BadConfiguration);
-        assert_eq!(value(Variant::Int32(40_000), Some(DataType::Int)), bad);
-        assert_eq!(value(Variant::Int32(-1), Some(DataType::Udint)), bad);
-        assert_eq!(value(Variant::Double(1.5), Some(DataType::Dint)), bad);
-        assert_eq!(value(Variant::from("7"), Some(DataType::Int)), bad);
-        assert_eq!(value(Variant::Boolean(true), Some(DataType::Lreal)), bad);
-        assert_eq!(value(Variant::Int32(1), Some(DataType::Bool)), bad);
-        assert_eq!(value(Variant::from(vec![1_i32, 2]), None), bad);
+        assert_eq!(value(&Variant::Int32(40_000), Some(DataType::Int)), bad);
+        assert_eq!(value(&Variant::Int32(-1), Some(DataType::Udint)), bad);
+        assert_eq!(value(&Variant::Double(1.5), Some(DataType::Dint)), bad);
+        assert_eq!(value(&Variant::from("7"), Some(DataType::Int)), bad);
+        assert_eq!(value(&Variant::Boolean(true), Some(DataType::Lreal)), bad);
+        assert_eq!(value(&Variant::Int32(1), Some(DataType::Bool)), bad);
+        assert_eq!(value(&Variant::from(vec![1_i32, 2]), None), bad);
     }
 
     #[test]
     fn a_missing_value_and_not_a_number_are_never_passed_on() {
-        assert_eq!(value(Variant::Empty, None), Err(Quality::BadDeviceFailure));
-        assert_eq!(value(Variant::Float(f32::NAN), None), Err(Quality::BadSensorFailure));
+        assert_eq!(value(&Variant::Empty, None), Err(Quality::BadDeviceFailure));
+        assert_eq!(value(&Variant::Float(f32::NAN), None), Err(Quality::BadSensorFailure));
         assert_eq!(
-            value(Variant::Double(f64::NAN), Some(DataType::Real)),
+            value(&Variant::Double(f64::NAN), Some(DataType::Real)),
             Err(Quality::BadSensorFailure)
         );
     }
@@ -155,9 +199,9 @@ mod tests {
     #[test]
     fn a_time_is_microseconds_or_text_as_the_tag_wants() {
         let time = || Variant::DateTime(Box::new(date_time(Stamp(1_709_210_096_007_000))));
-        assert_eq!(value(time(), None), Ok(Value::Int(1_709_210_096_007_000)));
+        assert_eq!(value(&time(), None), Ok(Value::Int(1_709_210_096_007_000)));
         assert_eq!(
-            value(time(), Some(DataType::String)),
+            value(&time(), Some(DataType::String)),
             Ok(Value::Text("2024-02-29T12:34:56.007Z".into()))
         );
     }
@@ -165,7 +209,7 @@ mod tests {
     #[test]
     fn text_of_every_kind_is_text() {
         let label = Variant::LocalizedText(Box::new(LocalizedText::new("en", "running")));
-        assert_eq!(value(label, Some(DataType::String)), Ok(Value::Text("running".into())));
+        assert_eq!(value(&label, Some(DataType::String)), Ok(Value::Text("running".into())));
     }
 
     #[test]
@@ -184,10 +228,10 @@ mod tests {
         #[test]
         fn an_integer_never_changes_its_value(int: i64) {
             for data_type in DataType::ALL {
-                if let Ok(Value::Int(got)) = value(Variant::Int64(int), Some(data_type)) {
+                if let Ok(Value::Int(got)) = value(&Variant::Int64(int), Some(data_type)) {
                     prop_assert_eq!(got, int);
                 }
-                if let Ok(Value::UInt(got)) = value(Variant::Int64(int), Some(data_type)) {
+                if let Ok(Value::UInt(got)) = value(&Variant::Int64(int), Some(data_type)) {
                     prop_assert_eq!(i128::from(got), i128::from(int));
                 }
             }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use forehearth_config::{LinkPlan, OpcUaPlan, Plan};
 use forehearth_driver_opcua::{
-    FingerprintError, Group, Identity, IdentityError, Item, NodeError, NodeRef, Security,
+    Address, FingerprintError, Group, Identity, IdentityError, Item, NodeError, Password, Security,
     SecurityError, Settings, Trust, User,
 };
 use forehearth_model::{DeviceId, TagId};
@@ -80,7 +80,10 @@ pub fn settings(
     let user = match &server.user {
         None => User::Anonymous,
         Some((name, password)) => {
-            User::Name { name: name.clone(), password: secrets::read(password)? }
+            secrets::read(password)?; // what can't be read is said at the start
+            let source = password.clone();
+            let read = move || secrets::read(&source).map_err(|error| error.to_string());
+            User::Name { name: name.clone(), password: Password::read_by(read) }
         }
     };
     let pinned = server.trust.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
@@ -108,7 +111,7 @@ fn groups(plan: &Plan, link: &LinkPlan, server: &OpcUaPlan) -> Result<Vec<Group>
     let item = |tag: &TagId| {
         let node = plan.tags[tag.index()].point.node()?;
         let data_type = Some(plan.catalogue.tags[tag.index()].data_type);
-        Some(NodeRef::parse(node).map(|node| Item { tag: *tag, node, data_type }))
+        Some(Address::parse(node).map(|address| Item::new(*tag, address, data_type)))
     };
     let groups = link.groups.iter().map(|group| {
         let items = group.tags.iter().filter_map(item).collect::<Result<_, _>>()?;
@@ -163,10 +166,12 @@ mod tests {
         let Transport::OpcUa(server) = &link.transport else { panic!("{:?}", link.transport) };
         let own = identity("pot2", std::iter::once(&**server), dir.path()).unwrap();
         let told = settings(&plan, link, server, own).unwrap();
-        assert_eq!((&*told.name, &*told.url), ("fc-201", "opc.tcp://dcs-a:4840/plant"));
+        assert_eq!((&*told.name, &*told.urls[0]), ("fc-201", "opc.tcp://dcs-a:4840/plant"));
         assert_eq!(told.security.to_string(), "Aes256_Sha256_RsaPss/SignAndEncrypt");
-        let user = User::Name { name: "fh-read".into(), password: "sodium".into() };
-        assert!(told.user == user);
+        let User::Name { name, password } = &told.user else { panic!("{:?}", told.user) };
+        assert_eq!((&**name, password.read()), ("fh-read", Ok("sodium".to_owned())));
+        std::fs::write(dir.path().join("secret"), "potassium\n").unwrap();
+        assert_eq!(password.read(), Ok("potassium".to_owned()), "it may be changed while we run");
         assert_eq!(told.trust.pinned[0].to_string(), pin);
         assert_eq!(told.trust.folder, Some(dir.path().join("trust")));
         assert_eq!(told.namespaces, [("dcs".to_owned(), "urn:dcs".to_owned())]);
@@ -176,7 +181,7 @@ mod tests {
         assert!(groups.eq([(2, 2), (5, 1)]));
         assert_eq!(told.groups[0].sampling, Some(Duration::from_millis(250)));
         assert_eq!(told.groups[1].items[0].data_type, Some(DataType::String));
-        assert_eq!(told.groups[1].items[0].node.to_string(), "dcs:i=7");
+        assert_eq!(told.groups[1].items[0].address.to_string(), "dcs:i=7");
         let made = Identity::load_or_create(&dir.path().join("opcua"), "pot2").unwrap();
         assert_eq!(made.fingerprint(), told.identity.unwrap().fingerprint());
     }

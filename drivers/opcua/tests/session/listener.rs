@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use forehearth_driver::{BoxFuture, LinkCounters, LinkNews, NobodyListens, PushDriver, Sink};
-use forehearth_driver_opcua::{Group, Item, NodeRef, OpcUaSubscriber, Security, Settings};
+use forehearth_driver_opcua::{Address, Group, Item, OpcUaSubscriber, Security, Settings};
 use forehearth_model::{DataType, DeviceId, Quality, Scan, Severity, Stamp, TagId, Value};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
@@ -93,7 +93,7 @@ pub(crate) fn settings(port: u16, groups: Vec<Group>) -> Settings {
 }
 
 pub(crate) fn item(tag: TagId, node: &str, data_type: Option<DataType>) -> Item {
-    Item { tag, node: NodeRef::parse(node).unwrap(), data_type }
+    Item::new(tag, Address::parse(node).unwrap(), data_type)
 }
 
 /// A group that sends every 100 ms.

@@ -59,7 +59,7 @@ async fn a_secured_session_is_taken_up_after_a_cut_without_loss() {
     let mut server = Server::start(SECURED).await;
     let proxy = Proxy::before(server.port).await;
     let mut settings = secured(&server, "Basic256Sha256/SignAndEncrypt");
-    settings.url = format!("opc.tcp://127.0.0.1:{}/plant", proxy.port);
+    settings.urls = vec![format!("opc.tcp://127.0.0.1:{}/plant", proxy.port)];
     settings.user = User::Name { name: "fh-read".into(), password: "secret".into() };
     let listener = Listener::start(settings);
     listener.until("the first value", 10, good).await;
