@@ -63,4 +63,7 @@ pub struct Stats {
     pub gaps_waiting: u64,
     /// Confirmations of batches that were not under way any more.
     pub stray_confirmations: u64,
+    /// How often the thread that owns the disk looked at what is due: it
+    /// lives as long as this grows.
+    pub turns: u64,
 }

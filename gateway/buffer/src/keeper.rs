@@ -229,7 +229,11 @@ impl Keeper {
 
     /// Does what is due and tells when to look again.
     pub(crate) fn turn(&mut self) -> Instant {
-        let stop = self.shared.lock().stop;
+        let stop = {
+            let mut state = self.shared.lock();
+            state.stats.turns += 1;
+            state.stop
+        };
         if stop == Some(Stop::AtOnce) {
             self.done = true;
             return self.shared.clock.now();
