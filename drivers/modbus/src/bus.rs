@@ -5,19 +5,20 @@ use core::num::NonZeroU8;
 use forehearth_driver::{BoxFuture, Driver, LinkCounters, LinkError};
 use forehearth_modbus::surprise::Memory;
 use forehearth_modbus::{
-    Framing, Isolation, Join, Learned, Limits, Line, ReadPlan, Timing, UnitMeter,
+    Framing, Isolation, Join, Learned, Limits, Line, Micros, Miss, Question, ReadPlan, Timing,
+    UnitMeter,
 };
 use forehearth_model::{DeviceId, GroupId, Quality, Scan, Stamp};
 use tokio::time::{Instant, sleep};
 
 use crate::bus_scan::BusScan;
-use crate::conversation::{Conversation, micros};
+use crate::conversation::{Conversation, Ended, Lost, Reply, micros};
 use crate::report::{Report, ReportReader, ReportWriter, UnitReport};
 use crate::tcp::wall_clock;
 use crate::trouble::Trouble;
 use crate::unit::Unit;
 use crate::wire::Wire;
-use crate::{BusSettings, Carrier, Confirm, GroupSettings, SetupError};
+use crate::{BusSettings, Carrier, Confirm, GroupSettings, Reading, SetupError, Writable, Writing};
 
 /// Before a unit has answered it is taken to need this long, for the plan
 /// only. Chosen: what a small PLC needs.
@@ -27,9 +28,20 @@ const USUAL_TURNAROUND: u64 = 10_000;
 /// estimate of how long the unit takes has settled by then.
 const SCANS_UNTIL_DOUBT: u32 = 32;
 
-/// A serial line and the units on it. Reads only.
+/// While nobody on it answers, a socket is opened anew after so many misses.
+const MISSES_UNTIL_DOUBT: u64 = 8;
+
+/// Whether the link itself may be dead.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Doubt {
+    None,
+    Link,
+}
+
+/// A serial line and the units on it. What else it may do with them is its
+/// mode `M`: nothing, unless it was made [`writing`](Self::writing).
 #[derive(Debug)]
-pub struct ModbusBus {
+pub struct ModbusBus<M = Reading> {
     pub(crate) settings: BusSettings,
     pub(crate) clock: fn() -> Stamp,
     pub(crate) groups: Vec<BusGroup>,
@@ -41,7 +53,8 @@ pub struct ModbusBus {
     /// Origin of time, also over reconnects: the isolation goes on.
     origin: Instant,
     /// `None` while not open, and while a scan has it.
-    conversation: Option<Conversation>,
+    pub(crate) conversation: Option<Conversation>,
+    pub(crate) mode: M,
 }
 
 /// Tags of one unit that are read together, planned.
@@ -84,7 +97,35 @@ impl ModbusBus {
         groups: impl IntoIterator<Item = GroupSettings>,
         learned: Learned,
     ) -> Result<Self, SetupError> {
+        Self::in_mode(Reading, settings, groups.into_iter().collect(), learned)
+    }
+}
+
+impl ModbusBus<Writing> {
+    /// A driver that may also write to the tags `writable`, which are among
+    /// those of `groups`.
+    ///
+    /// # Errors
+    /// As [`new`](ModbusBus::new); a tag that cannot be written or is not read.
+    pub fn writing(
+        settings: BusSettings,
+        groups: impl IntoIterator<Item = GroupSettings>,
+        learned: Learned,
+        writable: impl IntoIterator<Item = Writable>,
+    ) -> Result<Self, SetupError> {
         let groups: Vec<GroupSettings> = groups.into_iter().collect();
+        let mode = Writing::new(&groups, writable)?;
+        Self::in_mode(mode, settings, groups, learned)
+    }
+}
+
+impl<M> ModbusBus<M> {
+    fn in_mode(
+        mode: M,
+        settings: BusSettings,
+        groups: Vec<GroupSettings>,
+        learned: Learned,
+    ) -> Result<Self, SetupError> {
         let mut ids = Vec::with_capacity(groups.len());
         for (place, group) in (0..).zip(&groups) {
             ids.push(
@@ -113,6 +154,7 @@ impl ModbusBus {
             learned,
             origin: Instant::now(),
             conversation: None,
+            mode,
         })
     }
 
@@ -186,12 +228,31 @@ impl ModbusBus {
         self.conversation = Some(Conversation::new(wire, line, self.origin));
     }
 
-    async fn read(&mut self, id: GroupId, out: &mut Vec<Scan>) -> Result<(), LinkError> {
-        let Some(mut conversation) = self.conversation.take() else {
+    /// The conversation, taken out for a scan of `id`. An error says that
+    /// there is none.
+    pub(crate) fn begin_scan(
+        &mut self,
+        id: GroupId,
+        out: &mut Vec<Scan>,
+    ) -> Result<Conversation, LinkError>
+    where
+        M: Send,
+    {
+        let conversation = self.conversation.take();
+        conversation.ok_or_else(|| {
             self.fail(id, Quality::BadNoCommunication, out);
-            return Err(self.lost("not open".to_string()));
-        };
-        let result = BusScan::new(self, id, &mut conversation, out).run().await;
+            self.lost("not open".to_string())
+        })
+    }
+
+    /// After a scan of `id`: the report is written and the conversation kept,
+    /// if it is still one.
+    pub(crate) fn end_scan(
+        &mut self,
+        conversation: Conversation,
+        id: GroupId,
+        result: Result<(), Lost>,
+    ) -> Result<(), LinkError> {
         if self.report.is_due() {
             let report = self.report_now();
             self.report.write(report);
@@ -204,6 +265,73 @@ impl ModbusBus {
             }
             Err(reason) => Err(self.lost(reason)),
         }
+    }
+
+    async fn read(&mut self, id: GroupId, out: &mut Vec<Scan>) -> Result<(), LinkError>
+    where
+        M: Send,
+    {
+        let mut conversation = self.begin_scan(id, out)?;
+        let mut scan = BusScan::new(self, id, &mut conversation, out);
+        let result = scan.go_on(&mut || false).await;
+        scan.finish();
+        self.end_scan(conversation, id, result.map(|_| ()))
+    }
+
+    /// Asks a unit and enters into the books how it ended; the end, and
+    /// whether so many answers are missing that the link may be dead.
+    pub(crate) async fn ask(
+        &mut self,
+        conversation: &mut Conversation,
+        place: usize,
+        question: Question,
+        patience: Micros,
+    ) -> Result<(Ended, Doubt), Lost> {
+        let ended = conversation.ask(self.units[place].id, question, patience).await?;
+        let doubt = self.enter(place, &ended, conversation);
+        Ok((ended, doubt))
+    }
+
+    pub(crate) fn enter(
+        &mut self,
+        place: usize,
+        ended: &Ended,
+        conversation: &Conversation,
+    ) -> Doubt {
+        let id = self.units[place].id;
+        let now = conversation.now();
+        let Self { units, isolation, counters, .. } = self;
+        units[place].enter(ended, counters);
+        let mut doubt = Doubt::None;
+        match ended.reply {
+            Reply::Answered { .. } => {
+                isolation.answered(id);
+                enter_content(conversation.pdu(), &mut units[place].meter, counters);
+            }
+            Reply::Damaged => {
+                isolation.answered(id);
+            }
+            Reply::Missing { .. } | Reply::Babble => {
+                let silent = ended.reply == (Reply::Missing { noise: false });
+                let miss = if silent { Miss::Silence } else { Miss::Noise };
+                let fell_asleep = isolation.missed(id, miss, ended.held, now);
+                let misses = units[place].meter.timeouts;
+                if fell_asleep || misses.is_multiple_of(MISSES_UNTIL_DOUBT) {
+                    doubt = Doubt::Link;
+                }
+                if fell_asleep {
+                    tracing::warn!(unit = id, "does not answer; its neighbours go first");
+                }
+            }
+        }
+        for late in &ended.late {
+            counters.late += 1;
+            isolation.answered(*late);
+            if let Some(unit) = units.iter_mut().find(|unit| unit.id == *late) {
+                unit.meter.late += 1;
+            }
+        }
+        doubt
     }
 
     /// Plans a group anew once it is known that its unit takes much more or
@@ -229,12 +357,12 @@ impl ModbusBus {
         }
     }
 
-    fn lost(&self, reason: String) -> LinkError {
+    pub(crate) fn lost(&self, reason: String) -> LinkError {
         LinkError::Lost { peer: self.settings.carrier.to_string(), reason }
     }
 }
 
-impl Driver for ModbusBus {
+impl<M: Send> Driver for ModbusBus<M> {
     /// Opens the port, or connects to the serial server within
     /// `connect_timeout`. Cancel safe: a dropped future leaves it closed.
     fn connect(&mut self) -> BoxFuture<'_, Result<(), LinkError>> {
@@ -264,6 +392,17 @@ impl Driver for ModbusBus {
 
     fn counters(&self) -> LinkCounters {
         self.counters
+    }
+}
+
+/// Whether an answer is data or an exception.
+fn enter_content(pdu: &[u8], meter: &mut UnitMeter, counters: &mut LinkCounters) {
+    if pdu.first().is_some_and(|function| function & 0x80 != 0) {
+        meter.exceptions += 1;
+        counters.exceptions += 1;
+    } else {
+        meter.answers += 1;
+        counters.answers += 1;
     }
 }
 

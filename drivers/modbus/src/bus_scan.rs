@@ -1,32 +1,37 @@
 //! One scan of one group on a bus: what is asked of the unit, and what its tags become.
 
-use forehearth_driver::LinkCounters;
 use forehearth_modbus::surprise::{Bits, Second, Surprise};
-use forehearth_modbus::{Micros, Miss, Question, ReadRequest, ResponseError, Turn};
+use forehearth_modbus::{Micros, Question, ReadRequest, ResponseError, Turn};
 use forehearth_model::{GroupId, Quality, Sample, Scan, Value};
 
-use crate::bus::{BusGroup, ModbusBus};
+use crate::bus::{BusGroup, Doubt, ModbusBus};
 use crate::conversation::{Conversation, Ended, Lost, Reply, micros};
 use crate::lessons::Lessons;
 use crate::quality;
-
-/// While nobody on it answers, a socket is opened anew after so many misses.
-const MISSES_UNTIL_DOUBT: u64 = 8;
+use crate::session::Pause;
 
 /// From so much damage on, bits that change are read again: one in 10,000.
 const NOISY_PPM: u64 = 100;
 
 /// A scan at work.
-pub(crate) struct BusScan<'a> {
-    bus: &'a mut ModbusBus,
+pub(crate) struct BusScan<'a, M> {
+    pub(crate) bus: &'a mut ModbusBus<M>,
     group: usize,
-    conversation: &'a mut Conversation,
+    pub(crate) conversation: &'a mut Conversation,
     out: &'a mut Vec<Scan>,
     /// The span that is asked for; all before it have their samples.
     next: usize,
     lessons: Lessons,
     /// Whether so many answers are missing that the link may be dead.
     is_doubtful: bool,
+}
+
+/// How far a scan has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Progress {
+    Done,
+    /// It pauses between two spans, to be gone on with.
+    Paused,
 }
 
 /// What a read of a span brought.
@@ -39,9 +44,9 @@ enum Read {
     Asleep,
 }
 
-impl<'a> BusScan<'a> {
+impl<'a, M> BusScan<'a, M> {
     pub(crate) fn new(
-        bus: &'a mut ModbusBus,
+        bus: &'a mut ModbusBus<M>,
         group: GroupId,
         conversation: &'a mut Conversation,
         out: &'a mut Vec<Scan>,
@@ -57,26 +62,33 @@ impl<'a> BusScan<'a> {
         }
     }
 
-    /// Ends by itself; every tag has its one sample afterwards, also after an
-    /// error. Not cancel safe.
-    pub(crate) async fn run(mut self) -> Result<(), Lost> {
-        let result = self.visit().await;
+    /// However it went: every tag has its one sample afterwards.
+    pub(crate) fn finish(mut self) {
         self.fail_rest();
         self.learn();
-        result
     }
 
-    async fn visit(&mut self) -> Result<(), Lost> {
+    /// Reads span after span until all are read, or `pause` says so between
+    /// two. Ends by itself. Not cancel safe.
+    pub(crate) async fn go_on(&mut self, pause: Pause<'_>) -> Result<Progress, Lost> {
         if !self.is_awake().await? {
-            return self.doubt_link();
+            self.doubt_link()?;
+            return Ok(Progress::Done);
         }
+        let first = self.next;
         while self.next < self.group().plan.spans().len() {
+            if self.next > first && pause() {
+                return Ok(Progress::Paused);
+            }
             let read = self.read_surely().await?;
             let span = self.group().plan.spans()[self.next].clone();
             match read {
                 Read::Samples(samples) => self.push(samples),
                 Read::Nothing(quality) => self.fail(quality),
-                Read::Asleep => return self.doubt_link(),
+                Read::Asleep => {
+                    self.doubt_link()?;
+                    return Ok(Progress::Done);
+                }
                 Read::Refused(error) => {
                     let place = self.next;
                     let may_halve = self.lessons.may_halve(&error);
@@ -92,7 +104,7 @@ impl<'a> BusScan<'a> {
             }
             self.next += 1;
         }
-        Ok(())
+        Ok(Progress::Done)
     }
 
     /// Whether the unit is to be scanned; one that is asleep is probed when
@@ -227,37 +239,9 @@ impl<'a> BusScan<'a> {
     /// Asks and enters into the books how it ended.
     async fn ask(&mut self, question: Question, patience: Micros) -> Result<Ended, Lost> {
         let place = self.group().unit;
-        let id = self.bus.units[place].id;
-        let ended = self.conversation.ask(id, question, patience).await?;
-        let now = self.conversation.now();
-        let ModbusBus { units, isolation, counters, .. } = &mut *self.bus;
-        units[place].enter(&ended, counters);
-        match ended.reply {
-            Reply::Answered { .. } => {
-                isolation.answered(id);
-                enter_content(self.conversation.pdu(), &mut units[place].meter, counters);
-            }
-            Reply::Damaged => {
-                isolation.answered(id);
-            }
-            Reply::Missing { .. } | Reply::Babble => {
-                let silent = ended.reply == (Reply::Missing { noise: false });
-                let miss = if silent { Miss::Silence } else { Miss::Noise };
-                let fell_asleep = isolation.missed(id, miss, ended.held, now);
-                let misses = units[place].meter.timeouts;
-                self.is_doubtful |= fell_asleep || misses.is_multiple_of(MISSES_UNTIL_DOUBT);
-                if fell_asleep {
-                    tracing::warn!(unit = id, "does not answer; its neighbours go first");
-                }
-            }
-        }
-        for late in &ended.late {
-            counters.late += 1;
-            isolation.answered(*late);
-            if let Some(unit) = units.iter_mut().find(|unit| unit.id == *late) {
-                unit.meter.late += 1;
-            }
-        }
+        let asked = self.bus.ask(self.conversation, place, question, patience).await;
+        let (ended, doubt) = asked?;
+        self.is_doubtful |= doubt == Doubt::Link;
         Ok(ended)
     }
 
@@ -298,20 +282,5 @@ impl<'a> BusScan<'a> {
 
     fn group(&self) -> &BusGroup {
         &self.bus.groups[self.group]
-    }
-}
-
-/// Whether an answer is data or an exception.
-fn enter_content(
-    pdu: &[u8],
-    meter: &mut forehearth_modbus::UnitMeter,
-    counters: &mut LinkCounters,
-) {
-    if pdu.first().is_some_and(|function| function & 0x80 != 0) {
-        meter.exceptions += 1;
-        counters.exceptions += 1;
-    } else {
-        meter.answers += 1;
-        counters.answers += 1;
     }
 }

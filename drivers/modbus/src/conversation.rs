@@ -6,7 +6,7 @@
 use core::num::NonZeroU8;
 use std::time::Duration;
 
-use forehearth_modbus::{Line, Micros, Outcome, Question};
+use forehearth_modbus::{Busy, Line, Micros, Outcome, Question, WriteRequest};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::wire::Wire;
@@ -49,6 +49,29 @@ pub(crate) struct Ended {
     pub(crate) late: Vec<NonZeroU8>,
 }
 
+/// What is sent to a unit.
+#[derive(Clone, Copy)]
+enum Sent<'a> {
+    Question(Question),
+    Write(&'a WriteRequest),
+}
+
+impl Sent<'_> {
+    /// The bytes to send, if the line is silent.
+    fn to(
+        self,
+        line: &mut Line,
+        unit: NonZeroU8,
+        patience: Micros,
+        now: Micros,
+    ) -> Result<&[u8], Busy> {
+        match self {
+            Self::Question(question) => line.ask(unit, question, patience, now),
+            Self::Write(write) => line.put(unit, write, patience, now),
+        }
+    }
+}
+
 /// An open line.
 #[derive(Debug)]
 pub(crate) struct Conversation {
@@ -85,12 +108,31 @@ impl Conversation {
         question: Question,
         patience: Micros,
     ) -> Result<Ended, Lost> {
+        self.send(unit, Sent::Question(question), patience).await
+    }
+
+    /// Writes and waits for the end of it, as [`ask`](Self::ask) does.
+    pub(crate) async fn put(
+        &mut self,
+        unit: NonZeroU8,
+        write: &WriteRequest,
+        patience: Micros,
+    ) -> Result<Ended, Lost> {
+        self.send(unit, Sent::Write(write), patience).await
+    }
+
+    async fn send(
+        &mut self,
+        unit: NonZeroU8,
+        what: Sent<'_>,
+        patience: Micros,
+    ) -> Result<Ended, Lost> {
         let began = self.now();
         let mut late = Vec::new();
         let babble = self.line.ready_at().max(began) + BABBLE;
         let request = loop {
             let now = self.now();
-            match self.line.ask(unit, question, patience, now) {
+            match what.to(&mut self.line, unit, patience, now) {
                 Ok(request) => break request,
                 Err(_) if now > babble => {
                     return Ok(Ended { reply: Reply::Babble, held: now - began, late });

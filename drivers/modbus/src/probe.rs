@@ -1,20 +1,26 @@
-//! Looking at a device without a map: read some points once, find the units of a link, find the registers of a unit.
+//! Looking at a device without a map: read some points once, find who is there, find the registers of a unit.
 //!
-//! For the panel and the command line. All of it goes through the same
-//! drivers as the readings, so that what is found is what will be read, and
-//! nothing is ever asked for that is not a read.
+//! For the panel and the command line. Nothing is ever asked for that is not
+//! a read, and one question is under way at a time. Unlike a driver, which
+//! says of each tag how good it is, a look says of each request what the
+//! device answered, in words.
 
-use std::ops::RangeInclusive;
+mod failure;
+mod identity;
+mod link;
+mod search;
 
-use forehearth_driver::{Driver, LinkError};
-use forehearth_modbus::{Address, Point, RegisterOrder, Table};
-use forehearth_model::{DataType, DeviceId, GroupId, Quality, Sample, Scan, TagId};
+use forehearth_modbus::{
+    Exception, Limits, Point, Question, ReadPlan, ReadRequest, ResponseError, Table,
+};
+use forehearth_model::{GroupId, TagId, Value};
 
-use crate::{BusSettings, GroupSettings, ModbusBus, ModbusTcp, SetupError, TcpSettings};
+use crate::{BusSettings, SetupError, TcpSettings};
 
-/// Scans of a stretch until every refusal is explained. Chosen: each halves
-/// up to 24 spans, a stretch of 125 registers has 124 places to halve.
-const SCANS: usize = 8;
+pub use failure::{Failure, Why};
+pub use identity::{Identity, identify};
+pub use link::{Heard, Looking};
+pub use search::{RegisterSearch, SearchStep};
 
 /// A link to look at.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -33,131 +39,91 @@ pub enum ProbeError {
     Setup(#[from] SetupError),
     /// The link.
     #[error(transparent)]
-    Link(#[from] LinkError),
+    Link(#[from] forehearth_driver::LinkError),
+}
+
+/// Reads `points` of `unit` once, neighbours in one request: for each, in
+/// their order, its value or what the device said instead. Requests that are
+/// refused are halved, so that one wrong address costs its neighbours nothing.
+///
+/// # Errors
+/// When a point cannot be read at all, or the link is lost.
+pub async fn read(
+    link: &mut Looking,
+    unit: u8,
+    points: &[Point],
+) -> Result<Vec<Result<Value, Failure>>, ProbeError> {
+    let tags: Vec<(TagId, Point)> = (0..).map(TagId).zip(points.iter().copied()).collect();
+    let refused = |error| SetupError::Tag { group: GroupId(0), error };
+    let mut plan = ReadPlan::new(&tags, link.limits()).map_err(refused)?;
+    let mut results: Vec<Option<Result<Value, Failure>>> = vec![None; points.len()];
+    let mut place = 0;
+    while let Some(span) = plan.spans().get(place).cloned() {
+        let request = span.request();
+        let why = match link.ask(unit, Question::Read(request)).await? {
+            Heard::Answer(pdu) => {
+                let mut samples = Vec::with_capacity(span.tags());
+                match plan.decode(&span, &pdu, &mut samples) {
+                    Ok(()) => {
+                        for sample in samples {
+                            results[sample.tag.index()] = Some(Ok(sample.value));
+                        }
+                        place += 1;
+                        continue;
+                    }
+                    Err(error) => Why::Refused(error),
+                }
+            }
+            Heard::Silence => Why::Silence,
+            Heard::Damaged => Why::Damaged,
+        };
+        if may_halve(&why) && plan.bisect(place).is_some() {
+            continue;
+        }
+        for tag in plan.tags(&span) {
+            results[tag.index()] = Some(Err(Failure { unit, request, why }));
+        }
+        place += 1;
+    }
+    Ok(results.into_iter().flatten().collect())
+}
+
+const fn may_halve(why: &Why) -> bool {
+    matches!(why, Why::Refused(ResponseError::Exception(code)) if code.refuses_addresses())
+}
+
+/// Whether `unit` is there: it answers with data or with a refusal of its
+/// own when asked for one holding register.
+///
+/// # Errors
+/// When the link is lost.
+pub async fn is_there(link: &mut Looking, unit: u8) -> Result<bool, ProbeError> {
+    let Some(request) = ReadRequest::new(Table::HoldingRegisters, 0, 1) else {
+        return Ok(false);
+    };
+    Ok(match link.ask(unit, Question::Read(request)).await? {
+        Heard::Answer(pdu) => match request.check(&pdu) {
+            // A gateway that answers in place of a unit says that it is not there.
+            Err(ResponseError::Exception(
+                Exception::GatewayPathUnavailable | Exception::GatewayTargetFailedToRespond,
+            )) => false,
+            Err(ResponseError::Exception(_)) => true,
+            Ok(_) => true,
+            Err(_) => false,
+        },
+        Heard::Silence | Heard::Damaged => false,
+    })
 }
 
 impl Target {
-    fn driver(&self, groups: Vec<GroupSettings>) -> Result<Box<dyn Driver>, SetupError> {
-        Ok(match self {
-            Self::Tcp(settings) => Box::new(ModbusTcp::new(settings.clone(), groups)?),
-            Self::Bus(settings) => Box::new(ModbusBus::new(settings.clone(), groups)?),
-        })
-    }
-}
-
-/// Reads `points` of `unit` once: a sample for each, in their order.
-///
-/// # Errors
-/// When a point cannot be read at all, or the link cannot be opened. A device
-/// that refuses or does not answer is no error but a Bad sample.
-pub async fn probe(target: &Target, unit: u8, points: &[Point]) -> Result<Vec<Sample>, ProbeError> {
-    let tags = (0..).map(TagId).zip(points.iter().copied()).collect();
-    let mut driver = target.driver(vec![GroupSettings { device: DeviceId(0), unit, tags }])?;
-    driver.connect().await?;
-    let mut out = Vec::new();
-    // A link that is lost has said of every point that it is Bad.
-    let _ = driver.scan(GroupId(0), &mut out).await;
-    let mut samples: Vec<Sample> = samples(out).collect();
-    samples.sort_unstable_by_key(|sample| sample.tag);
-    Ok(samples)
-}
-
-/// The units that answer, with data or with a refusal of their own, when
-/// asked for one holding register. Takes a timeout for each that does not.
-///
-/// # Errors
-/// When the link cannot be opened.
-pub async fn scan_units(target: &Target, units: RangeInclusive<u8>) -> Result<Vec<u8>, ProbeError> {
-    let target = match target {
-        // Each unit is asked once: who is missing here is no surprise.
-        Target::Bus(settings) => Target::Bus(BusSettings { retries: 0, ..settings.clone() }),
-        tcp @ Target::Tcp(_) => tcp.clone(),
-    };
-    let group = |unit| GroupSettings {
-        device: DeviceId(0),
-        unit,
-        tags: vec![(TagId(0), register(Table::HoldingRegisters, 0))],
-    };
-    let mut driver = target.driver(units.clone().map(group).collect())?;
-    driver.connect().await?;
-    let mut found = Vec::new();
-    for (place, unit) in (0..).map(GroupId).zip(units) {
-        let before = driver.counters();
-        let mut out = Vec::new();
-        if driver.scan(place, &mut out).await.is_err() {
-            driver.connect().await?;
+    fn limits(&self) -> Limits {
+        match self {
+            Self::Tcp(settings) => settings.limits(),
+            Self::Bus(settings) => Limits {
+                max_words: settings.max_words,
+                max_bits: settings.max_bits,
+                ..Limits::default()
+            },
         }
-        let after = driver.counters();
-        let answered = after.answers > before.answers || after.exceptions > before.exceptions;
-        // A gateway that answers in place of a unit says that it is not there.
-        if answered && samples(out).any(|sample| sample.quality != Quality::BadNoCommunication) {
-            found.push(unit);
-        }
-    }
-    Ok(found)
-}
-
-/// The stretches of `table` within `addresses` that `unit` lets be read, found
-/// by halving what it refuses. Set `pause_between` so that the device stands it.
-///
-/// # Errors
-/// When the link cannot be opened or is lost.
-pub async fn scan_registers(
-    target: &Target,
-    unit: u8,
-    table: Table,
-    addresses: RangeInclusive<u16>,
-) -> Result<Vec<RangeInclusive<u16>>, ProbeError> {
-    let first = u32::from(*addresses.start());
-    let point = |at: u16| (TagId(u32::from(at) - first), register(table, at));
-    let tags: Vec<_> = addresses.map(point).collect();
-    // A group a request, so that each has its own share of halvings.
-    let groups = tags.chunks(usize::from(forehearth_modbus::MAX_READ_WORDS));
-    let groups: Vec<_> = groups
-        .map(|tags| GroupSettings { device: DeviceId(0), unit, tags: tags.to_vec() })
-        .collect();
-    let count = groups.len();
-    let mut driver = target.driver(groups)?;
-    driver.connect().await?;
-    let mut readable = vec![false; tags.len()];
-    for group in (0..).map(GroupId).take(count) {
-        let mut before = None;
-        for _ in 0..SCANS {
-            let mut out = Vec::new();
-            driver.scan(group, &mut out).await?;
-            let mut good = 0;
-            for sample in samples(out) {
-                let is_good = sample.quality != Quality::BadConfiguration
-                    && sample.quality != Quality::BadNoCommunication;
-                readable[sample.tag.index()] |= is_good;
-                good += usize::from(is_good);
-            }
-            if before.replace(good) == Some(good) {
-                break;
-            }
-        }
-    }
-    let mut stretches: Vec<RangeInclusive<u16>> = Vec::new();
-    for ((_, point), _) in tags.iter().zip(&readable).filter(|(_, readable)| **readable) {
-        let at = point.address.offset;
-        match stretches.last_mut() {
-            Some(last) if last.end().checked_add(1) == Some(at) => *last = *last.start()..=at,
-            _ => stretches.push(at..=at),
-        }
-    }
-    Ok(stretches)
-}
-
-fn samples(scans: Vec<Scan>) -> impl Iterator<Item = Sample> {
-    scans.into_iter().flat_map(|scan| scan.samples)
-}
-
-/// One register as it is, or one bit.
-const fn register(table: Table, offset: u16) -> Point {
-    Point {
-        address: Address { table, offset, bit: None },
-        data_type: if table.is_bits() { DataType::Bool } else { DataType::Uint },
-        order: RegisterOrder::Abcd,
-        string_bytes: 0,
     }
 }

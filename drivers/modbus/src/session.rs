@@ -60,17 +60,20 @@ pub(crate) struct Books {
 /// One open connection.
 #[derive(Debug)]
 pub(crate) struct Session {
-    stream: TcpStream,
-    inbox: BytesMut,
-    outbox: Vec<u8>,
+    pub(crate) stream: TcpStream,
+    pub(crate) inbox: BytesMut,
+    pub(crate) outbox: Vec<u8>,
     /// Origin of [`Micros`].
     opened: Instant,
     /// Not before this moment may the next request go out.
-    quiet_until: Instant,
+    pub(crate) quiet_until: Instant,
 }
 
 /// What ended a session, in words.
 pub(crate) type Lost = String;
+
+/// Asked before each request but the first: whether the scan is to pause.
+pub(crate) type Pause<'a> = &'a mut (dyn FnMut() -> bool + Send);
 
 impl Session {
     pub(crate) fn new(stream: TcpStream, pause_after_connect: Duration) -> Self {
@@ -86,7 +89,8 @@ impl Session {
 
     /// Reads spans of `group`, all or those at the places `only`, and appends
     /// one scan for each to `out`; but none for those that are put aside in
-    /// [`Books::refusals`] because they may be read in smaller pieces.
+    /// [`Books::refusals`] because they may be read in smaller pieces, nor for
+    /// those that are left because `pause` said so: their places are returned.
     ///
     /// Ends by itself: each request has a deadline, and what is not asked or
     /// not answered is Bad. Not cancel safe: a dropped future may leave half
@@ -101,18 +105,24 @@ impl Session {
         only: Option<&[usize]>,
         pace: &Pace,
         books: &mut Books,
+        pause: Pause<'_>,
         out: &mut Vec<Scan>,
-    ) -> Result<(), Lost> {
-        let mut round = Round { group, only, pace, books, out, next: 0 };
-        let result = self.exchange(&mut round).await;
-        round.close();
-        result
+    ) -> Result<Vec<usize>, Lost> {
+        let mut round = Round { group, only, pace, books, pause, out, next: 0, pauses: false };
+        match self.exchange(&mut round).await {
+            Ok(()) => Ok(round.left()),
+            Err(lost) => {
+                round.close();
+                Err(lost)
+            }
+        }
     }
 
     async fn exchange(&mut self, round: &mut Round<'_>) -> Result<(), Lost> {
         while !round.is_done() {
             self.send_what_may_go(round).await?;
-            if self.wait(round).await? == Woken::ByPeer {
+            let deadline = round.books.transactions.next_deadline();
+            if self.wait(deadline).await? == Woken::ByPeer {
                 self.take_answers(round)?;
             }
             self.give_up_late(round)?;
@@ -146,8 +156,8 @@ impl Session {
     }
 
     /// Waits for bytes, for the next deadline, or for the end of a pause.
-    async fn wait(&mut self, round: &Round<'_>) -> Result<Woken, Lost> {
-        let until = match round.books.transactions.next_deadline() {
+    async fn wait(&mut self, deadline: Option<Micros>) -> Result<Woken, Lost> {
+        let until = match deadline {
             Some(deadline) => self.opened + Duration::from_micros(deadline),
             None => self.quiet_until,
         };
@@ -193,7 +203,7 @@ impl Session {
         Ok(())
     }
 
-    fn micros(&self, moment: Instant) -> Micros {
+    pub(crate) fn micros(&self, moment: Instant) -> Micros {
         let micros = moment.saturating_duration_since(self.opened).as_micros();
         Micros::try_from(micros).unwrap_or(Micros::MAX)
     }
@@ -207,7 +217,7 @@ enum Woken {
 }
 
 /// The output of `future`, or `None` when `until` comes first.
-async fn before<F: Future>(until: Instant, future: F) -> Option<F::Output> {
+pub(crate) async fn before<F: Future>(until: Instant, future: F) -> Option<F::Output> {
     tokio::select! {
         biased;
         output = future => Some(output),
@@ -221,14 +231,22 @@ struct Round<'a> {
     only: Option<&'a [usize]>,
     pace: &'a Pace,
     books: &'a mut Books,
+    pause: Pause<'a>,
     out: &'a mut Vec<Scan>,
     /// The next span to ask for; all before it were asked.
     next: usize,
+    /// Nothing more is asked in this round.
+    pauses: bool,
 }
 
 impl Round<'_> {
     fn has_more(&self) -> bool {
-        self.next < self.only.map_or(self.group.plan.spans().len(), <[usize]>::len)
+        self.next < self.spans()
+    }
+
+    /// How many spans this round is about.
+    fn spans(&self) -> usize {
+        self.only.map_or(self.group.plan.spans().len(), <[usize]>::len)
     }
 
     /// The place in the plan of the next span to ask for.
@@ -236,12 +254,17 @@ impl Round<'_> {
         self.only.map_or(self.next, |only| only[self.next])
     }
 
-    fn wants_to_ask(&self) -> bool {
-        self.has_more() && self.books.transactions.has_room()
+    fn wants_to_ask(&mut self) -> bool {
+        if self.pauses || !self.has_more() || !self.books.transactions.has_room() {
+            return false;
+        }
+        // Each round asks for something, so that pauses never stop a scan.
+        self.pauses = self.next > 0 && (self.pause)();
+        !self.pauses
     }
 
     fn is_done(&self) -> bool {
-        !self.has_more() && self.books.transactions.is_idle()
+        (self.pauses || !self.has_more()) && self.books.transactions.is_idle()
     }
 
     /// Appends the next request to `outbox`; `false` when it has to wait.
@@ -342,8 +365,13 @@ impl Round<'_> {
         self.out.push(Scan { device: self.group.device, stamp, samples });
     }
 
-    /// After the exchange, however it ended: what is in flight or was not
-    /// asked is Bad, so that every tag has its one sample.
+    /// The places of the spans that were not asked for.
+    fn left(self) -> Vec<usize> {
+        (self.next..self.spans()).map(|nth| self.only.map_or(nth, |only| only[nth])).collect()
+    }
+
+    /// The link is lost: what is in flight or was not asked is Bad, so that
+    /// every tag has its one sample.
     fn close(mut self) {
         while let Some(span) = self.books.transactions.expire(Micros::MAX) {
             self.fail(span, Quality::BadNoCommunication);

@@ -180,6 +180,18 @@ pub enum SetupError {
         /// Which tag, and why.
         error: PlanError,
     },
+    /// A tag to be written that no group reads: nobody could read it back.
+    #[error("tag {} is to be written and is not read", tag.0)]
+    WriteUnread {
+        /// Which tag.
+        tag: TagId,
+    },
+    /// A tag to be written in a table that no device lets anybody write.
+    #[error("tag {} is an input and cannot be written", tag.0)]
+    WriteInput {
+        /// Which tag.
+        tag: TagId,
+    },
     /// Unit 0 of a serial line.
     #[error("group {}: to unit 0 everybody listens and nobody answers; units are 1 to 247", group.0)]
     Broadcast {

@@ -11,21 +11,23 @@ use tokio::time::timeout;
 use crate::lessons::Lessons;
 use crate::quality;
 use crate::report::{Report, ReportReader, ReportWriter};
-use crate::session::{Books, Group, Pace, Session};
+use crate::session::{Books, Group, Lost, Pace, Pause, Session};
 use crate::silence::Silence;
 use crate::trouble::Trouble;
-use crate::{GroupSettings, SetupError, TcpSettings};
+use crate::{GroupSettings, Reading, SetupError, TcpSettings, Writable, Writing};
 
-/// One Modbus TCP connection and the groups read over it. Reads only.
+/// One Modbus TCP connection and the groups read over it. What else it may
+/// do is its mode `M`: nothing, unless it was made [`writing`](Self::writing).
 #[derive(Debug)]
-pub struct ModbusTcp {
+pub struct ModbusTcp<M = Reading> {
     settings: TcpSettings,
-    pace: Pace,
+    pub(crate) pace: Pace,
     groups: Vec<Group>,
-    books: Books,
+    pub(crate) books: Books,
     /// `None` while not connected, and while a scan has it.
-    session: Option<Session>,
+    pub(crate) session: Option<Session>,
     report: ReportWriter,
+    pub(crate) mode: M,
 }
 
 impl ModbusTcp {
@@ -50,6 +52,35 @@ impl ModbusTcp {
         groups: impl IntoIterator<Item = GroupSettings>,
         learned: Learned,
     ) -> Result<Self, SetupError> {
+        Self::in_mode(Reading, settings, groups, learned)
+    }
+}
+
+impl ModbusTcp<Writing> {
+    /// A driver that may also write to the tags `writable`, which are among
+    /// those of `groups`.
+    ///
+    /// # Errors
+    /// As [`new`](ModbusTcp::new); a tag that cannot be written or is not read.
+    pub fn writing(
+        settings: TcpSettings,
+        groups: impl IntoIterator<Item = GroupSettings>,
+        learned: Learned,
+        writable: impl IntoIterator<Item = Writable>,
+    ) -> Result<Self, SetupError> {
+        let groups: Vec<GroupSettings> = groups.into_iter().collect();
+        let mode = Writing::new(&groups, writable)?;
+        Self::in_mode(mode, settings, groups, learned)
+    }
+}
+
+impl<M> ModbusTcp<M> {
+    fn in_mode(
+        mode: M,
+        settings: TcpSettings,
+        groups: impl IntoIterator<Item = GroupSettings>,
+        learned: Learned,
+    ) -> Result<Self, SetupError> {
         let groups = plan(&settings, &learned, groups)?;
         let books = Books {
             transactions: Transactions::new(settings.depth()),
@@ -65,7 +96,7 @@ impl ModbusTcp {
             clock: wall_clock,
         };
         let report = ReportWriter::new(books.learned.clone());
-        Ok(Self { settings, pace, groups, books, session: None, report })
+        Ok(Self { settings, pace, groups, books, session: None, report, mode })
     }
 
     /// Stamps readings with `clock` instead of the system's wall clock.
@@ -116,19 +147,49 @@ impl ModbusTcp {
         Ok(())
     }
 
-    async fn read(&mut self, id: GroupId, out: &mut Vec<Scan>) -> Result<(), LinkError> {
-        let Some(mut session) = self.session.take() else {
-            self.fail(id, Quality::BadNoCommunication, out);
-            return Err(self.lost("not connected".to_string()));
-        };
+    /// The session, taken out for a scan of `id`. An error says that there is none.
+    pub(crate) fn begin(&mut self, id: GroupId, out: &mut Vec<Scan>) -> Result<Session, LinkError>
+    where
+        M: Send,
+    {
         self.books.lessons = Lessons::default();
-        let mut result =
-            session.scan(&self.groups[id.index()], None, &self.pace, &mut self.books, out).await;
-        while result.is_ok() && !self.books.refusals.is_empty() {
-            let again = self.halve(id, out);
+        let session = self.session.take();
+        session.ok_or_else(|| {
+            self.fail(id, Quality::BadNoCommunication, out);
+            self.lost("not connected".to_string())
+        })
+    }
+
+    /// Reads the spans of `id` at the places `todo`, or all, until all are
+    /// read or `pause` says so; the places of what is left.
+    pub(crate) async fn read_on(
+        &mut self,
+        session: &mut Session,
+        id: GroupId,
+        mut todo: Option<Vec<usize>>,
+        pause: Pause<'_>,
+        out: &mut Vec<Scan>,
+    ) -> Result<Vec<usize>, Lost> {
+        loop {
             let group = &self.groups[id.index()];
-            result = session.scan(group, Some(&again), &self.pace, &mut self.books, out).await;
+            let (pace, books) = (&self.pace, &mut self.books);
+            let left = session.scan(group, todo.as_deref(), pace, books, pause, out).await?;
+            if self.books.refusals.is_empty() {
+                return Ok(left);
+            }
+            todo = Some(self.halve(id, left, out));
         }
+    }
+
+    /// After a scan of `id`, however it ended: what it has taught is kept, and
+    /// the session, if it is still one.
+    pub(crate) fn end(
+        &mut self,
+        session: Session,
+        id: GroupId,
+        result: Result<(), Lost>,
+        out: &mut Vec<Scan>,
+    ) -> Result<(), LinkError> {
         self.put_aside_is_bad(id, out);
         if !self.books.lessons.is_empty() {
             let unit = self.groups[id.index()].unit;
@@ -144,10 +205,20 @@ impl ModbusTcp {
         }
     }
 
+    async fn read(&mut self, id: GroupId, out: &mut Vec<Scan>) -> Result<(), LinkError>
+    where
+        M: Send,
+    {
+        let mut session = self.begin(id, out)?;
+        let result = self.read_on(&mut session, id, None, &mut || false, out).await;
+        self.end(session, id, result.map(|_| ()), out)
+    }
+
     /// Halves the spans that were refused and put aside, and tells the log of
-    /// those that can't be halved. The places to ask for now.
-    fn halve(&mut self, id: GroupId, out: &mut Vec<Scan>) -> Vec<usize> {
-        let mut again = Vec::new();
+    /// those that can't be halved. The places to ask for now, with those that
+    /// are `left`.
+    fn halve(&mut self, id: GroupId, left: Vec<usize>, out: &mut Vec<Scan>) -> Vec<usize> {
+        let mut again = left;
         // From the back, so that the places before stay what they were.
         self.books.refusals.sort_unstable_by_key(|(span, _)| *span);
         while let Some((span, error)) = self.books.refusals.pop() {
@@ -157,7 +228,7 @@ impl ModbusTcp {
             let halves = was_put_aside.then(|| group.plan.bisect(span)).flatten();
             if let Some(halves) = halves {
                 self.books.lessons.halved(halves);
-                again.iter_mut().for_each(|place| *place += 1);
+                again.iter_mut().filter(|place| **place > span).for_each(|place| *place += 1);
                 again.extend([span, span + 1]);
                 continue;
             }
@@ -179,6 +250,14 @@ impl ModbusTcp {
         }
     }
 
+    /// The link was lost before these spans of `id`, or all, were asked for.
+    pub(crate) fn fail_left(&self, id: GroupId, left: Option<Vec<usize>>, out: &mut Vec<Scan>) {
+        let all = 0..self.groups[id.index()].plan.spans().len();
+        for span in left.unwrap_or_else(|| all.collect()) {
+            self.fail_span(id, span, Quality::BadNoCommunication, out);
+        }
+    }
+
     fn fail_span(&self, id: GroupId, span: usize, quality: Quality, out: &mut Vec<Scan>) {
         let group = &self.groups[id.index()];
         let mut samples = Vec::new();
@@ -190,12 +269,12 @@ impl ModbusTcp {
         LinkError::Connect { peer: self.peer(), reason }
     }
 
-    fn lost(&self, reason: String) -> LinkError {
+    pub(crate) fn lost(&self, reason: String) -> LinkError {
         LinkError::Lost { peer: self.peer(), reason }
     }
 }
 
-impl Driver for ModbusTcp {
+impl<M: Send> Driver for ModbusTcp<M> {
     /// Resolves the name and opens the socket within `connect_timeout`.
     /// Cancel safe: a dropped future leaves the link closed.
     fn connect(&mut self) -> BoxFuture<'_, Result<(), LinkError>> {

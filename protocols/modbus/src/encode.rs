@@ -12,6 +12,12 @@ use crate::{Point, RegisterOrder, Table, WriteRequest};
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Unfit(String);
 
+impl Unfit {
+    pub(crate) fn new(reason: &dyn fmt::Display) -> Self {
+        Self(reason.to_string())
+    }
+}
+
 impl fmt::Display for Unfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

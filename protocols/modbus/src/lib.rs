@@ -17,6 +17,7 @@ pub mod ascii;
 mod crc;
 mod decode;
 mod encode;
+mod errand;
 mod exception;
 mod isolation;
 mod learned;
@@ -41,6 +42,7 @@ mod write;
 
 pub use crc::crc16;
 pub use encode::Unfit;
+pub use errand::{Errand, Failure, Part, Step};
 pub use exception::Exception;
 pub use isolation::{Isolation, Miss, Turn};
 pub use learned::{Barred, Learned, LearnedError, UnitLearned};
