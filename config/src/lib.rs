@@ -76,6 +76,7 @@ pub use foreign::{Around, import_kepware, import_neuron, import_telegraf};
 pub use json::to_json;
 pub use keys::MapFile;
 pub use load::{Loaded, load};
+pub use one_link::{link_of, occupied};
 pub use plan::{
     BrokerFormat, BrokerPlan, BufferPlan, CarrierPlan, ConditionPlan, Deadband, DevicePlan,
     FilterPlan, FormatPlan, GatewayPlan, GroupPlan, Keep, LimitsPlan, LinePlan, LinkPlan,
@@ -83,7 +84,6 @@ pub use plan::{
     SerialPlan, ServerPlan, Spike, StatusPlan, TagPlan, TlsPlan, TotalPlan, Transport, WindowPlan,
     WritePlan,
 };
-pub use one_link::{link_of, occupied};
 pub use reference::{findings_reference, map_reference};
 pub use render::render;
 pub use rows::{Row, SheetError, decode_sheet, export_csv, import_csv, rows, to_map};

@@ -266,7 +266,7 @@ pub(crate) fn check_ports(log: &Log, links: &[LinkDraft]) {
 }
 
 /// The port or socket a link occupies.
-fn port(transport: &Transport) -> Option<String> {
+pub(crate) fn port(transport: &Transport) -> Option<String> {
     match transport {
         Transport::ModbusTcp { host, port }
         | Transport::ModbusLine(LinePlan { carrier: CarrierPlan::Tcp { host, port }, .. }) => {

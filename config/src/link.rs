@@ -120,7 +120,8 @@ pub(crate) fn read(
     Some(LinkDraft { plan, name_place, url_place: url.place, shared, used: false })
 }
 
-fn transport(log: &Log, text: &Text<'_>) -> Option<Transport> {
+/// What a link's `url` says; what is wrong with it is in the log.
+pub(crate) fn transport(log: &Log, text: &Text<'_>) -> Option<Transport> {
     let schemes = ["tcp", "rtu+tcp", "ascii+tcp", "serial"];
     if text.value.starts_with("serial://") {
         return line::on_port(log, text);
