@@ -3,7 +3,7 @@
 use forehearth_config::{ConditionPlan, Deadband, FilterPlan, Keep, LimitsPlan, Plan, Spike};
 use forehearth_model::TagId;
 use forehearth_pipeline::{
-    self as pipeline, AlarmLimits, CounterStage, Filter, Report, Rule, Stages, WindowStage,
+    self as pipeline, AlarmLimits, AlarmStage, CalcStage, CounterStage, Filter, Report, Rule, Stages, WindowStage,
 };
 
 /// The pipeline's rules, in the order of tag ids.
@@ -32,6 +32,11 @@ pub fn stages(plan: &Plan) -> impl Iterator<Item = (TagId, Stages)> + '_ {
     tags.filter_map(|(id, tag)| Some((id, of(tag.condition.as_deref()?))))
 }
 
+/// The derived tags, each behind those it is computed of.
+pub fn calcs(_plan: &Plan) -> impl Iterator<Item = CalcStage> + '_ {
+    std::iter::empty()
+}
+
 fn of(condition: &ConditionPlan) -> Stages {
     let ConditionPlan { filters, swing, window, total, limits } = condition;
     Stages {
@@ -39,11 +44,23 @@ fn of(condition: &ConditionPlan) -> Stages {
         swing: *swing,
         window: window.as_ref().map(|window| WindowStage {
             every: window.every,
+            step: None,
             period: window.period,
             keep: window.keep.iter().map(|(keep, tag)| (of_keep(*keep), *tag)).collect(),
         }),
-        counter: total.map(|total| CounterStage { rollover: total.rollover, total: total.tag }),
-        alarm: limits.map(|(limits, tag)| (of_limits(limits), tag)),
+        counter: total.map(|total| CounterStage {
+            rollover: total.rollover,
+            total: total.tag,
+            interval: None,
+            gap: std::time::Duration::MAX,
+        }),
+        alarm: limits.map(|(limits, tag)| AlarmStage {
+            limits: of_limits(limits),
+            tag,
+            state: None,
+            group: None,
+        }),
+        ..Stages::default()
     }
 }
 
@@ -81,7 +98,7 @@ const fn of_keep(keep: Keep) -> pipeline::Keep {
 
 const fn of_limits(limits: LimitsPlan) -> AlarmLimits {
     let LimitsPlan { ll, l, h, hh, hysteresis, on_delay, off_delay } = limits;
-    AlarmLimits { ll, l, h, hh, hysteresis, on_delay, off_delay }
+    AlarmLimits { ll, l, h, hh, rate: None, hysteresis, on_delay, off_delay }
 }
 
 #[cfg(test)]

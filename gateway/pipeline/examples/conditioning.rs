@@ -117,7 +117,7 @@ fn table(signal: &Signal) {
     let every = signal.period * 20;
     let kept = [Keep::Min, Keep::Max, Keep::Mean, Keep::Rms];
     let keep = kept.into_iter().zip((TAGS..).map(TagId)).collect();
-    let window = WindowStage { every, period: signal.period, keep };
+    let window = WindowStage { every, step: None, period: signal.period, keep };
     let window = Stages { window: Some(window), ..none() };
     let windows = run(signal, &scans, by_exception(f64::INFINITY), &window);
     let name = format!("windows of {every:?}: min max mean rms");

@@ -11,7 +11,7 @@ use forehearth_model::{
     Stamp, TagId, Value,
 };
 use forehearth_pipeline::{
-    AlarmLimits, Destinations, Filter, Pipeline, Report, Rule, Settings, Stages,
+    AlarmLimits, AlarmStage, Destinations, Filter, Pipeline, Report, Rule, Settings, Stages,
 };
 
 const DEVICES: u32 = 50;
@@ -36,7 +36,8 @@ fn main() {
     let filters = vec![Filter::Smooth { time: Duration::from_secs(5) }];
     staged("smoothing, swinging door", &Stages { filters, swing: Some(5.0), ..stages() });
     let limits = AlarmLimits { h: Some(1e6), l: Some(-1e6), ..AlarmLimits::default() };
-    let alarm = Some((limits, TagId(DEVICES * TAGS)));
+    let tag = TagId(DEVICES * TAGS);
+    let alarm = Some(AlarmStage { limits, tag, state: None, group: None });
     staged("two limits, swinging door", &Stages { alarm, swing: Some(5.0), ..stages() });
 }
 

@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use crate::saved::{Reader, Writer};
+
 /// What the map asks for, in engineering units.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub struct AlarmLimits {
@@ -17,6 +19,8 @@ pub struct AlarmLimits {
     pub h: Option<f64>,
     /// High high.
     pub hh: Option<f64>,
+    /// Fastest change per second, up or down, that is normal.
+    pub rate: Option<f64>,
     /// How far a value must come back within a limit to leave it.
     pub hysteresis: f64,
     /// How long a value must be beyond a limit.
@@ -39,6 +43,8 @@ pub enum Level {
     High = 1,
     /// Beyond `hh`.
     HighHigh = 2,
+    /// Within the limits, but changing faster than `rate`.
+    Rate = 3,
 }
 
 /// One limit: whether it counts as passed, and since when the samples say otherwise.
@@ -55,7 +61,7 @@ impl Limit {
         let hold = if self.passed { alarm.hysteresis } else { 0.0 };
         let beyond = match self.level {
             Level::LowLow | Level::Low => number <= self.at + hold,
-            Level::Normal | Level::High | Level::HighHigh => number >= self.at - hold,
+            Level::Normal | Level::High | Level::HighHigh | Level::Rate => number >= self.at - hold,
         };
         if beyond == self.passed {
             self.otherwise = None;
@@ -84,6 +90,10 @@ pub(crate) struct Alarm {
     settings: Settings,
     /// Those that are set, from `ll` to `hh`.
     limits: Box<[Limit]>,
+    /// The limit of the rate of change.
+    rate: Option<Limit>,
+    /// The last number and when it was acquired, for the rate.
+    last: Option<(f64, u64)>,
 }
 
 impl Alarm {
@@ -103,7 +113,40 @@ impl Alarm {
         let set = all.into_iter().filter_map(|(level, at)| {
             Some(Limit { level, at: at?, passed: false, otherwise: None })
         });
-        Self { settings, limits: set.collect() }
+        let rate =
+            limits.rate.map(|at| Limit { level: Level::Rate, at, passed: false, otherwise: None });
+        Self { settings, limits: set.collect(), rate, last: None }
+    }
+
+    /// A sample that can't be used: the change since the one before it says
+    /// nothing about the rate.
+    pub(crate) const fn miss(&mut self) {
+        self.last = None;
+    }
+
+    /// Which limits count as passed. Delays that run are not kept: how long
+    /// the value was beyond while nobody looked is not known.
+    pub(crate) fn save(&self, writer: &mut Writer) {
+        writer.u64(self.limits.len() as u64);
+        self.limits.iter().for_each(|limit| writer.flag(limit.passed));
+        writer.flag(self.rate.is_some_and(|rate| rate.passed));
+    }
+
+    /// Takes what was saved, unless the map has other limits now.
+    pub(crate) fn restore(&mut self, reader: &mut Reader<'_>) -> Option<()> {
+        let count = reader.u64()?;
+        let same = count == self.limits.len() as u64;
+        for place in 0..usize::try_from(count).ok()?.min(8) {
+            let passed = reader.flag()?;
+            if same {
+                self.limits[place].passed = passed;
+            }
+        }
+        let rate = reader.flag()?;
+        if let Some(limit) = &mut self.rate {
+            limit.passed = rate;
+        }
+        Some(())
     }
 
     /// The level after a sample acquired `at`. Delays are measured from sample
@@ -113,6 +156,7 @@ impl Alarm {
         for limit in &mut self.limits {
             limit.take(&self.settings, number, at);
         }
+        self.watch_rate(number, at);
         // Just after a jump from one side to the other, both may count as
         // passed until the off delay ends; the side of the value is told.
         let passed = || self.limits.iter().filter(|limit| limit.passed).map(|limit| limit.level);
@@ -125,7 +169,21 @@ impl Alarm {
                     high
                 }
             }
+            (None, None) if self.rate.is_some_and(|rate| rate.passed) => Level::Rate,
             (low, high) => low.or(high).unwrap_or(Level::Normal),
+        }
+    }
+
+    /// The change since the sample before. Hysteresis is one of the value and
+    /// has no meaning here; the delays hold.
+    #[expect(clippy::cast_precision_loss, reason = "2^53 microseconds are 285 years")]
+    fn watch_rate(&mut self, number: f64, at: u64) {
+        let Some(rate) = &mut self.rate else { return };
+        let Some((before, then)) = self.last.replace((number, at)) else { return };
+        let seconds = at.saturating_sub(then) as f64 / 1e6;
+        if seconds > 0.0 {
+            let settings = Settings { hysteresis: 0.0, ..self.settings };
+            rate.take(&settings, (number - before).abs() / seconds, at);
         }
     }
 
@@ -197,6 +255,15 @@ mod tests {
     fn after_a_jump_across_both_sides_the_side_of_the_value_is_told() {
         let sticky = AlarmLimits { off_delay: Duration::from_secs(60), ..limits() };
         assert_eq!(levels(sticky, &[12.0, -12.0, 12.0]), [2, -2, 2]);
+    }
+
+    #[test]
+    fn a_change_that_is_too_fast_is_told_unless_a_limit_is_passed() {
+        let quick = AlarmLimits { rate: Some(2.0), ..limits() };
+        assert_eq!(
+            levels(quick, &[0.0, 1.0, 3.0, 4.0, 1.0, 0.0, 6.0, 6.0]),
+            [0, 0, 3, 0, 3, 0, 1, 1]
+        );
     }
 
     proptest! {

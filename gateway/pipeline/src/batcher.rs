@@ -159,6 +159,13 @@ impl Batcher {
         self.seal(Lane::Live, now);
     }
 
+    /// Batches speak of this catalogue from now on. A batch speaks of one, so
+    /// whoever calls this has sealed what was open.
+    pub(crate) const fn begin_plan(&mut self, catalogue: CatalogueHash, within: Duration) {
+        self.origin.catalogue = catalogue;
+        self.limits.within = within;
+    }
+
     /// What the open batches say of the wall clock.
     pub(crate) const fn clock(&self) -> ClockState {
         self.origin.clock

@@ -1,19 +1,30 @@
 //! The pipeline: every sample goes in, readings come out in batches, and the books balance.
 
+mod succession;
+
 use std::time::{Duration, Instant};
 
 use forehearth_model::{
-    BatchId, BootId, CatalogueHash, ClockState, DeviceId, Epoch, Lane, Reading, Scan, Severity,
-    Stamp, TagId, Value,
+    BatchId, BootId, CatalogueHash, ClockState, DeviceId, Epoch, Lane, Quality, Reading, Sample,
+    Scan, Severity, Stamp, TagId, Value,
 };
 
+use crate::annunciator::FirstOut;
 use crate::batcher::{Batcher, Destinations, Limits, MAX_BYTES, MAX_READINGS, Origin, Sealed};
-use crate::chain::{Chain, Derived, Made, Moment, Outcome, Telling};
+use crate::calc::{Calc, CalcStage, Seen};
+use crate::chain::{Chain, Derived, Fed, Made, Moment, Outcome, Telling};
 use crate::condition::judge;
 use crate::rule::{Prepared, Rule, RuleBook};
 use crate::stages::Stages;
 use crate::swing::Visitor;
 use crate::tag::{LastKnown, Place, Tag};
+
+pub use succession::NextPlan;
+
+/// Shortest time between two looks at the timers of all stages, microseconds.
+/// Chosen: nobody sees a twentieth of a second on the end of a window that
+/// waits two, and twenty looks a second at 50,000 stages cost little.
+const TICK: u64 = 50_000;
 
 /// What every batch of a run shares, and when a batch is closed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -76,10 +87,25 @@ pub struct Counts {
     /// Samples of a tag the plan does not have: refused, outside the books,
     /// a defect of the driver.
     pub foreign: u64,
-    /// Values of windows and alarms among `acquired`: made here, of samples
-    /// that are counted too.
+    /// Values of windows, alarms, totals and formulas among `acquired`: made
+    /// here, of samples that are counted too.
     pub derived: u64,
 }
+
+/// What people do with an alarm.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Attention {
+    /// They have seen it.
+    Acknowledge,
+    /// It is out of service for so long, at most [`LONGEST_SHELVING`](crate::LONGEST_SHELVING).
+    Shelve(Duration),
+    /// It is in service again.
+    Unshelve,
+}
+
+/// The tag has no alarm.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NoAlarm;
 
 /// Judges, filters and batches the samples of all links. One owner, no clock.
 ///
@@ -93,6 +119,15 @@ pub struct Pipeline {
     /// Of the tags that have stages.
     chains: Vec<Chain>,
     made: Made,
+    /// Derived tags, each behind those it is computed of.
+    calcs: Vec<Calc>,
+    /// Places of derived tags to compute, the next one last.
+    touched: Vec<u32>,
+    /// Derived values at hand, kept for its capacity.
+    derived: Vec<Derived>,
+    /// When a stage has something to do though no sample comes, in
+    /// microseconds since `start`; never later than it is, `u64::MAX` for never.
+    timer: u64,
     /// Readings with stamps of their own, before they are put in order.
     early: Vec<Early>,
     /// Derived readings with the stamp of the scan at hand.
@@ -119,6 +154,10 @@ impl Pipeline {
             tags,
             chains: Vec::new(),
             made: Made::default(),
+            calcs: Vec::new(),
+            touched: Vec::new(),
+            derived: Vec::new(),
+            timer: u64::MAX,
             early: Vec::new(),
             beside: Vec::new(),
             batcher: Batcher::new(BatchId::new(settings.epoch, 1), origin, limits),
@@ -136,17 +175,58 @@ impl Pipeline {
             if stages.is_empty() || tag.place.chain().is_some() {
                 continue;
             }
-            let rule = tag.place.rule();
-            tag.place = Place::with_chain(position(self.chains.len()));
-            self.chains.push(Chain::new(id, position(rule), &self.rules[rule], stages));
+            self.add_chain(id, stages);
         }
+    }
+
+    /// Adds the chain of a tag that has none; returns its place.
+    fn add_chain(&mut self, id: TagId, stages: Stages) -> Option<usize> {
+        let tag = self.tags.get_mut(id.index())?;
+        let rule = tag.place.rule();
+        let place = self.chains.len();
+        tag.place = Place::with_chain(position(place));
+        let chain = Chain::new(id, position(rule), &self.rules[rule], stages);
+        if let Some(group) = chain.group() {
+            let groups = self.made.groups.len().max(group as usize + 1);
+            self.made.groups.resize(groups, FirstOut::default());
+        }
+        self.chains.push(chain);
+        Some(place)
+    }
+
+    /// Adds derived tags, once and after [`stage`](Self::stage): each behind
+    /// those that it is computed of. A derived tag may have stages as well.
+    pub fn compute(&mut self, calcs: impl IntoIterator<Item = CalcStage>) {
+        for stage in calcs {
+            let calc = position(self.calcs.len());
+            for (member, input) in (0..).zip(&stage.formula.inputs) {
+                let Some(tag) = self.tags.get(input.index()) else { continue };
+                let chain = tag.place.chain();
+                let chain = chain.or_else(|| self.add_chain(*input, Stages::default()));
+                if let Some(chain) = chain.and_then(|chain| self.chains.get_mut(chain)) {
+                    chain.feeds.push((calc, member));
+                }
+            }
+            self.calcs.push(Calc::new(stage));
+        }
+    }
+
+    /// Counts anew which alarms of each group are active.
+    fn count_groups(&mut self) {
+        for chain in &mut self.chains {
+            chain.join_group(&mut self.made.groups);
+        }
+    }
+
+    fn micros(&self, now: Instant) -> u64 {
+        let since_start = now.saturating_duration_since(self.start);
+        u64::try_from(since_start.as_micros()).unwrap_or(u64::MAX)
     }
 
     /// Takes all samples of a scan that came in at `acquired`. Links are
     /// taken side by side, so `acquired` may go back by what they differ.
     pub fn take(&mut self, scan: &Scan, acquired: Instant) {
-        let since_start = acquired.saturating_duration_since(self.start);
-        let at = u64::try_from(since_start.as_micros()).unwrap_or(u64::MAX);
+        let at = self.micros(acquired);
         if !self.chains.is_empty() {
             self.take_staged(scan, at, acquired);
         }
@@ -204,21 +284,80 @@ impl Pipeline {
             let chain = &mut self.chains[chain];
             let rule = &self.rules[chain.rule as usize];
             chain.take(sample, moment, rule, tag, &mut self.made);
+            self.timer = self.timer.min(chain.due(rule, tag));
             let lane = rule.lane;
             self.early
                 .extend(self.made.released.drain(..).map(|held| Early::new(chain.tag, held, lane)));
         }
-        self.settle_derived(moment);
+        self.settle(moment);
         self.push_early(acquired);
     }
 
+    /// Settles what stages told and computes what depends on it, until
+    /// nothing is left: each derived tag once, since none stands before one
+    /// that it is computed of.
+    fn settle(&mut self, moment: Moment) {
+        loop {
+            self.feed(moment);
+            if !self.made.derived.is_empty() {
+                self.settle_derived(moment);
+                continue;
+            }
+            let Some(place) = self.touched.pop() else { return };
+            let calc = &mut self.calcs[place as usize];
+            let (quality, value) = calc.take(moment.stamp);
+            let CalcStage { tag, device, .. } = *calc.stage();
+            let (stamp, telling) = (moment.stamp, Telling::IfNews);
+            self.made.derived.push(Derived { tag, device, stamp, quality, value, telling });
+        }
+    }
+
+    /// Gives derived tags the inputs that came.
+    fn feed(&mut self, moment: Moment) {
+        for Fed { calc: place, member, quality, number } in self.made.fed.drain(..) {
+            let Some(calc) = self.calcs.get_mut(place as usize) else { continue };
+            calc.put(member, Seen { stamp: moment.stamp, quality, number }, moment.at);
+            if calc.stage().set.is_some() {
+                self.timer = self.timer.min(calc.due().unwrap_or(u64::MAX));
+            } else if let Err(before) = self.touched.binary_search_by(|touched| place.cmp(touched))
+            {
+                self.touched.insert(before, place);
+            }
+        }
+    }
+
     /// Decides which derived values become readings: those of now stand
-    /// beside the readings of the scan, those of a window before them.
+    /// beside the readings of the scan, those with another stamp before them.
+    /// A derived tag that has stages goes through them like a sample.
     fn settle_derived(&mut self, moment: Moment) {
-        for derived in self.made.derived.drain(..) {
-            let Derived { tag: id, stamp, quality, value, telling } = derived;
+        std::mem::swap(&mut self.derived, &mut self.made.derived);
+        let mut derived = std::mem::take(&mut self.derived);
+        for Derived { tag: id, device, stamp, quality, value, telling } in derived.drain(..) {
             let Some(tag) = self.tags.get_mut(id.index()) else { continue };
+            if let Some(chain) = tag.place.chain() {
+                let chain = &mut self.chains[chain];
+                let rule = &self.rules[chain.rule as usize];
+                let own = Moment { device, stamp, at: moment.at };
+                chain.take(&Sample { tag: id, quality, value }, own, rule, tag, &mut self.made);
+                self.timer = self.timer.min(chain.due(rule, tag));
+                let lane = rule.lane;
+                let held = self.made.released.drain(..);
+                self.early.extend(held.map(|held| Early::new(id, held, lane)));
+                self.counts.acquired += 1;
+                self.counts.derived += 1;
+                match self.made.outcomes.pop() {
+                    Some(Outcome::News(reading)) => {
+                        self.counts.pending += 1;
+                        self.tell(own, moment, lane, reading);
+                    }
+                    Some(Outcome::Held) => self.counts.pending += 1,
+                    Some(Outcome::Suppressed) | None => self.counts.suppressed += 1,
+                }
+                continue;
+            }
             let Some(rule) = self.rules.get(tag.place.rule()) else { continue };
+            let quality = judge(rule, quality, &value);
+            let value = if quality.severity() == Severity::Bad { Value::Null } else { value };
             let news = match telling {
                 Telling::IfNews => tag.take(rule, (quality, &value), stamp, moment.at),
                 Telling::Always => {
@@ -233,14 +372,128 @@ impl Pipeline {
             self.counts.acquired += 1;
             self.counts.derived += 1;
             self.counts.pending += 1;
-            let (lane, device) = (rule.lane, moment.device);
-            let reading = Reading { tag: id, quality, value };
-            if stamp == moment.stamp {
-                self.beside.push((lane, reading));
-            } else {
-                self.early.push(Early { stamp, device, lane, reading });
-            }
+            let lane = rule.lane;
+            let own = Moment { device, stamp, at: moment.at };
+            self.tell(own, moment, lane, Reading { tag: id, quality, value });
         }
+        self.derived = derived;
+    }
+
+    /// Puts a derived reading beside those of the scan, or in a run of its own.
+    fn tell(&mut self, own: Moment, scan: Moment, lane: Lane, reading: Reading) {
+        let Moment { device, stamp, .. } = own;
+        if (device, stamp) == (scan.device, scan.stamp) {
+            self.beside.push((lane, reading));
+        } else {
+            self.early.push(Early { stamp, device, lane, reading });
+        }
+    }
+
+    /// Does what is due at `now` though no sample came: ends windows, sends
+    /// what doors held for too long, tells sets, ends shelving.
+    fn tick(&mut self, now: Instant) {
+        let at = self.micros(now);
+        if at < self.timer {
+            return;
+        }
+        let mut next = u64::MAX;
+        for place in 0..self.chains.len() {
+            let chain = &mut self.chains[place];
+            let Some(tag) = self.tags.get_mut(chain.tag.index()) else { continue };
+            let rule = &self.rules[chain.rule as usize];
+            if chain.due(rule, tag) <= at {
+                chain.tick(at, rule, tag, &mut self.made);
+                let lane = rule.lane;
+                let held = self.made.released.drain(..);
+                self.early.extend(held.map(|held| Early::new(chain.tag, held, lane)));
+            }
+            next = next.min(chain.due(rule, tag));
+        }
+        for place in 0..self.calcs.len() {
+            let calc = &mut self.calcs[place];
+            while let Some(over) = calc.tick(at) {
+                let (quality, telling) = (over.quality, Telling::IfNews);
+                let CalcStage { tag, device, ref set, .. } = *calc.stage();
+                let Some(set) = set else { break };
+                let beside = [(set.skew, over.skew), (set.age, over.age)];
+                let beside = beside.map(|(tag, millis)| {
+                    let quality = match millis {
+                        Some(_) => Quality::Good,
+                        None => Quality::BadWaitingForFirstValue,
+                    };
+                    (tag, quality, millis.map_or(Value::Null, Value::F64))
+                });
+                let all = [(tag, quality, over.value)].into_iter().chain(beside);
+                self.made.derived.extend(all.map(|(tag, quality, value)| Derived {
+                    tag,
+                    device,
+                    stamp: over.stamp,
+                    quality,
+                    value,
+                    telling,
+                }));
+            }
+            next = next.min(calc.due().unwrap_or(u64::MAX));
+        }
+        self.timer = if next == u64::MAX { next } else { next.max(at + TICK) };
+        // Of no scan: everything told has a stamp of its own.
+        let nowhere = Moment { device: DeviceId(u32::MAX), stamp: Stamp(i64::MIN), at };
+        self.settle(nowhere);
+        self.count_dropped();
+        self.push_early(now);
+    }
+
+    /// What must survive a restart, by tag: totals, run hours, the states of
+    /// alarms. Restored into a pipeline of the same map, or of another one
+    /// with the tags found again by name, it goes on as if nothing had been.
+    #[must_use]
+    pub fn save(&self, now: Instant) -> Vec<(TagId, Vec<u8>)> {
+        let at = self.micros(now);
+        let saved = self.chains.iter().map(|chain| (chain.tag, chain.save(at, &self.made.groups)));
+        saved.filter(|(_, bytes)| !bytes.is_empty()).collect()
+    }
+
+    /// Takes back what was saved of a tag, before its first sample. What the
+    /// map asks for no more is left out.
+    pub fn restore(&mut self, tag: TagId, saved: &[u8], now: Instant) {
+        let at = self.micros(now);
+        let chain = self.tags.get(tag.index()).and_then(|tag| tag.place.chain());
+        if let Some(chain) = chain.and_then(|chain| self.chains.get_mut(chain)) {
+            chain.restore(saved, at, &mut self.made.groups);
+            let tag = &self.tags[tag.index()];
+            self.timer = self.timer.min(chain.due(&self.rules[chain.rule as usize], tag));
+        }
+    }
+
+    /// Does to an alarm what people asked for, and tells it with `stamp`. The
+    /// tag is the one that has the limits, or one that tells of its alarm.
+    ///
+    /// # Errors
+    /// When it is neither.
+    pub fn attend(
+        &mut self,
+        tag: TagId,
+        attention: Attention,
+        now: Instant,
+        stamp: Stamp,
+    ) -> Result<(), NoAlarm> {
+        let at = self.micros(now);
+        let chain = self.chains.iter_mut().find(|chain| chain.is_alarm_of(tag)).ok_or(NoAlarm)?;
+        let annunciator = chain.annunciator().ok_or(NoAlarm)?;
+        match attention {
+            Attention::Acknowledge => annunciator.acknowledge(),
+            Attention::Shelve(time) => annunciator.shelve(at, time),
+            Attention::Unshelve => annunciator.shelve(at, Duration::ZERO),
+        }
+        chain.tell_alarm(stamp, &mut self.made);
+        let due = self
+            .tags
+            .get(chain.tag.index())
+            .map(|tag| chain.due(&self.rules[chain.rule as usize], tag));
+        self.timer = self.timer.min(due.unwrap_or(u64::MAX));
+        self.settle(Moment { device: DeviceId(u32::MAX), stamp: Stamp(i64::MIN), at });
+        self.push_early(now);
+        Ok(())
     }
 
     /// Held samples that turned out not to be needed were pending until now.
@@ -280,8 +533,10 @@ impl Pipeline {
         self.push_early(now);
     }
 
-    /// The next batch that has to leave now; `None` when there is none.
+    /// The next batch that has to leave now; `None` when there is none. What
+    /// is due though no sample came is done first.
     pub fn poll(&mut self, now: Instant, destinations: Destinations) -> Option<Sealed> {
+        self.tick(now);
         let sealed = self.batcher.poll(now, destinations)?;
         let readings = sealed.batch.readings.len() as u64;
         self.counts.pending -= readings;
@@ -291,10 +546,14 @@ impl Pipeline {
     }
 
     /// When [`poll`](Self::poll) should be called without a new scan: in the
-    /// past when it has a batch already, `None` when nothing is open.
+    /// past when it has a batch already, `None` when nothing is open and no
+    /// stage waits for anything.
     #[must_use]
     pub fn deadline(&self, destinations: Destinations) -> Option<Instant> {
-        self.batcher.deadline(destinations)
+        let timer = (self.timer != u64::MAX)
+            .then(|| self.start.checked_add(Duration::from_micros(self.timer)))
+            .flatten();
+        [self.batcher.deadline(destinations), timer].into_iter().flatten().min()
     }
 
     /// Makes readings of what is held back and closes every open batch, for a
@@ -310,8 +569,15 @@ impl Pipeline {
     /// what doors hold back is told, open windows are given up. Poll until
     /// `None` afterwards.
     pub fn set_clock(&mut self, clock: ClockState, now: Instant) {
-        if clock != self.batcher.clock() {
+        let before = self.batcher.clock();
+        if clock != before {
             self.release_held(now);
+        }
+        // Between synced and holdover the clock runs on; to and from a clock
+        // that was never set it jumps.
+        if clock != before && [clock, before].contains(&ClockState::Unset) {
+            self.chains.iter_mut().for_each(Chain::forget_stamps);
+            self.calcs.iter_mut().for_each(Calc::forget_stamps);
         }
         self.batcher.set_clock(clock, now);
     }

@@ -4,7 +4,9 @@ use forehearth_model::TagId;
 
 use crate::alarm::AlarmLimits;
 use crate::counter::CounterStage;
+use crate::duty::DutyStage;
 use crate::filter::Filter;
+use crate::integral::IntegralStage;
 use crate::window::WindowStage;
 
 /// What a few of the tags have. A tag without costs nothing for it.
@@ -19,9 +21,27 @@ pub struct Stages {
     pub window: Option<WindowStage>,
     /// Its total, for a counter of an unsigned type.
     pub counter: Option<CounterStage>,
-    /// Limits, and the tag that tells beyond which the value is: a
+    /// Its integral: a volume of a flow, an energy of a power.
+    pub integral: Option<IntegralStage>,
+    /// Run hours, starts and time in states, for a bit or a whole number.
+    pub duty: Option<DutyStage>,
+    /// Its alarm.
+    pub alarm: Option<AlarmStage>,
+}
+
+/// The alarm of a tag.
+#[derive(Clone, PartialEq, Debug)]
+pub struct AlarmStage {
+    /// The limits.
+    pub limits: AlarmLimits,
+    /// The tag that tells beyond which limit the value is: a
     /// [`Level`](crate::Level) as an integer.
-    pub alarm: Option<(AlarmLimits, TagId)>,
+    pub tag: TagId,
+    /// The tag that tells what people did with it: a sum of the
+    /// [`flag`](crate::flag) values.
+    pub state: Option<TagId>,
+    /// Alarms with this number are a group, of which the first one is told.
+    pub group: Option<u32>,
 }
 
 impl Stages {
@@ -32,6 +52,8 @@ impl Stages {
             && self.swing.is_none()
             && self.window.is_none()
             && self.counter.is_none()
+            && self.integral.is_none()
+            && self.duty.is_none()
             && self.alarm.is_none()
     }
 }

@@ -136,6 +136,17 @@ impl Door {
         self.anchor = None;
     }
 
+    /// Whether a sample is held.
+    pub(crate) fn holds(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Gives away what is needed to draw the curve up to the last sample,
+    /// because none came for too long. The line goes on from there.
+    pub(crate) fn expire(&mut self, released: &mut Vec<Visitor>) {
+        self.settle(released);
+    }
+
     /// How many samples turned out not to be needed since the last call.
     pub(crate) const fn take_dropped(&mut self) -> u64 {
         std::mem::replace(&mut self.dropped, 0)

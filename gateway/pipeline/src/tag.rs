@@ -121,6 +121,13 @@ impl Tag {
             || self.is_overdue(rule, at)
     }
 
+    /// When the longest silence ends, if no sample comes to end it. `grace`
+    /// microseconds after a sample the next one may still come.
+    pub(crate) fn overdue_at(&self, rule: &Prepared, grace: u64) -> u64 {
+        let silent = self.reported_at.saturating_add(rule.max_gap);
+        silent.max(self.acquired_at.saturating_add(grace))
+    }
+
     /// Whether a sample acquired `at` ends the longest silence. Silence is
     /// measured on the monotonic clock: a step of the wall clock must neither
     /// send every tag at once nor keep one silent for the length of the step.

@@ -2,11 +2,15 @@
 //!
 //! Windows follow one another on the grid of UTC (`every = "1s"` begins on
 //! whole seconds), so those of all gateways and devices lie side by side. A
-//! window is told when the first sample after its end comes, with the stamp
-//! of its end. It is honest about what is missing: `good` is the share of the
-//! expected samples that were Good, and a window with too few of them is
-//! Uncertain, one with none Bad.
+//! window is told when the first sample after its end comes, or by a timer
+//! when none comes, with the stamp of its end. It is honest about what is
+//! missing: `good` is the share of the expected samples that were Good, and a
+//! window with too few of them is Uncertain, one with none Bad.
+//!
+//! A sliding window is told more often than it is long: it is made of panes of
+//! one step each, which lie on the grid, and the last few panes are the window.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use forehearth_model::{Quality, Severity, Stamp, TagId, Value};
@@ -15,6 +19,11 @@ use forehearth_model::{Quality, Severity, Stamp, TagId, Value};
 /// Uncertain. Chosen: jitter of the scans costs a sample in ten, a failed
 /// poll in five should show.
 const ENOUGH: f64 = 0.8;
+
+/// How long after its end a window that no later sample closes is waited for,
+/// besides two scan periods. Chosen: a sample has its stamp before it is here,
+/// by at most the deadline of a request, which is 1 or 2 s.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// What is kept of a window.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -44,6 +53,8 @@ pub enum Keep {
 pub struct WindowStage {
     /// Length; a day at most, so that windows begin at midnight UTC.
     pub every: Duration,
+    /// How often it is told, for a sliding window: a part of `every`.
+    pub step: Option<Duration>,
     /// How often a sample is expected.
     pub period: Duration,
     /// What is kept, and the tag that tells it.
@@ -107,6 +118,31 @@ impl Content {
         self.last = value.clone();
     }
 
+    /// Takes in what a later pane held (Chan, Golub, LeVeque 1979).
+    fn append(&mut self, later: &Self) {
+        self.seen += later.seen;
+        self.good += later.good;
+        self.doubt = later.doubt.or(self.doubt);
+        if later.used == 0 {
+            return;
+        }
+        let (n, m) = (f64::from(self.used), f64::from(later.used));
+        let off = later.mean - self.mean;
+        self.mean += off * m / (n + m);
+        self.squares += later.squares + off * off * n * m / (n + m);
+        if later.min.0 < self.min.0 {
+            self.min.clone_from(&later.min);
+        }
+        if later.max.0 > self.max.0 {
+            self.max.clone_from(&later.max);
+        }
+        if self.used == 0 {
+            self.first.clone_from(&later.first);
+        }
+        self.last.clone_from(&later.last);
+        self.used += later.used;
+    }
+
     fn variance(&self) -> f64 {
         (self.squares / f64::from(self.used)).max(0.0)
     }
@@ -150,21 +186,49 @@ impl Summary {
 /// The open window of one tag.
 #[derive(Clone, Debug)]
 pub(crate) struct Window {
-    /// Microseconds.
-    every: i64,
+    /// Length of a pane, which is the whole window unless it slides;
+    /// microseconds.
+    pane: i64,
+    /// Panes of a window.
+    panes: usize,
     expected: f64,
-    /// Which window is open, counted from 1970; `None` before the first sample.
+    /// Which pane is open, counted from 1970; `None` before the first sample.
     open: Option<i64>,
     content: Content,
+    /// The panes before the open one that belong to its window.
+    earlier: VecDeque<Content>,
+    /// When the open pane is closed without a later sample, in microseconds
+    /// since the pipeline was made; `None` while there is nothing to close.
+    due: Option<u64>,
+    /// Microseconds.
+    grace: u64,
     keep: Box<[(Keep, TagId)]>,
 }
 
 impl Window {
     pub(crate) fn new(stage: WindowStage) -> Self {
-        let every = i64::try_from(stage.every.as_micros()).unwrap_or(i64::MAX).max(1);
+        let micros = |time: Duration| i64::try_from(time.as_micros()).unwrap_or(i64::MAX).max(1);
+        let pane = micros(stage.step.unwrap_or(stage.every));
+        let panes = usize::try_from(micros(stage.every) / pane).unwrap_or(1).max(1);
         let expected = (stage.every.as_secs_f64() / stage.period.as_secs_f64().max(1e-6)).floor();
-        let keep = stage.keep.into_boxed_slice();
-        Self { every, expected, open: None, content: Content::EMPTY, keep }
+        let grace = u64::try_from((2 * stage.period + GRACE).as_micros()).unwrap_or(u64::MAX);
+        Self {
+            pane,
+            panes,
+            expected,
+            open: None,
+            content: Content::EMPTY,
+            earlier: VecDeque::with_capacity(panes - 1),
+            due: None,
+            grace,
+            keep: stage.keep.into_boxed_slice(),
+        }
+    }
+
+    /// Goes on with what the same window of an earlier plan has gathered.
+    pub(crate) fn remember(&mut self, before: Self) {
+        let keep = std::mem::take(&mut self.keep);
+        *self = Self { keep, ..before };
     }
 
     /// What is kept, and the tags that tell it.
@@ -172,7 +236,12 @@ impl Window {
         &self.keep
     }
 
-    /// Takes a sample; returns the window that is over by it.
+    /// When [`tick`](Self::tick) has something to do.
+    pub(crate) const fn due(&self) -> Option<u64> {
+        self.due
+    }
+
+    /// Takes a sample, acquired `at`; returns the window that is over by it.
     ///
     /// A sample of a window that was told already (late by less than a
     /// window) is left out, which its window's `good` has told. When stamps
@@ -180,39 +249,92 @@ impl Window {
     /// more and is given up.
     pub(crate) fn take(
         &mut self,
-        stamp: Stamp,
+        (stamp, at): (Stamp, u64),
         quality: Quality,
         value: &Value,
         number: Option<f64>,
     ) -> Option<Summary> {
-        let window = stamp.micros().div_euclid(self.every);
+        let pane = stamp.micros().div_euclid(self.pane);
         let mut over = None;
         match self.open {
-            Some(open) if window > open => over = Some(self.close(open)),
-            Some(open) if window == open - 1 => return None,
-            Some(open) if window < open => self.content = Content::EMPTY,
+            Some(open) if pane > open => {
+                // One that is empty was told by the timer, or nobody missed it.
+                over = Some(self.close(open)).filter(|over| over.content.seen > 0);
+                self.skip(pane - open - 1);
+            }
+            Some(open) if pane == open - 1 => return None,
+            Some(open) if pane < open => self.forget(),
             _ => {}
         }
-        self.open = Some(window);
+        if self.open != Some(pane) || self.due.is_none() {
+            let rest = (pane + 1).saturating_mul(self.pane).saturating_sub(stamp.micros());
+            let rest = u64::try_from(rest).unwrap_or(0);
+            self.due = Some(at.saturating_add(rest).saturating_add(self.grace));
+        }
+        self.open = Some(pane);
         self.content.add(quality, value, number);
         over
+    }
+
+    /// Ends the open window if it is due at `at`: no sample came that would
+    /// have. A window that stayed empty is told once, as Bad, and then the
+    /// next sample is waited for.
+    pub(crate) fn tick(&mut self, at: u64) -> Option<Summary> {
+        let (open, due) = (self.open?, self.due?);
+        if at < due {
+            return None;
+        }
+        let over = self.close(open);
+        self.open = Some(open + 1);
+        let next = due.saturating_add(self.pane.unsigned_abs());
+        self.due = (over.content.seen > 0).then_some(next);
+        Some(over)
     }
 
     /// Gives the open window up: its stamps are of another clock.
     pub(crate) fn forget(&mut self) {
         self.open = None;
+        self.due = None;
         self.content = Content::EMPTY;
+        self.earlier.clear();
     }
 
+    /// Panes that nothing came in.
+    fn skip(&mut self, panes: i64) {
+        let panes = usize::try_from(panes).unwrap_or(usize::MAX).min(self.panes - 1);
+        for _ in 0..panes {
+            self.keep_pane(Content::EMPTY);
+        }
+    }
+
+    fn keep_pane(&mut self, pane: Content) {
+        if self.panes > 1 {
+            if self.earlier.len() + 1 == self.panes {
+                self.earlier.pop_front();
+            }
+            self.earlier.push_back(pane);
+        }
+    }
+
+    /// The window that ends with the open pane.
     fn close(&mut self, open: i64) -> Summary {
-        let content = std::mem::replace(&mut self.content, Content::EMPTY);
+        let pane = std::mem::replace(&mut self.content, Content::EMPTY);
+        let content = if self.panes == 1 {
+            pane
+        } else {
+            let mut whole = Content::EMPTY;
+            self.earlier.iter().for_each(|earlier| whole.append(earlier));
+            whole.append(&pane);
+            self.keep_pane(pane);
+            whole
+        };
         let quality = match content.doubt {
             _ if content.used == 0 => content.doubt.unwrap_or(Quality::BadDataLost),
             _ if f64::from(content.used) < ENOUGH * self.expected => Quality::UncertainSensorLimit,
             Some(doubt) if doubt.severity() == Severity::Uncertain => doubt,
             _ => Quality::Good,
         };
-        let end = Stamp(open.saturating_add(1).saturating_mul(self.every));
+        let end = Stamp(open.saturating_add(1).saturating_mul(self.pane));
         Summary { end, quality, content, expected: self.expected }
     }
 }
@@ -229,13 +351,20 @@ mod tests {
     fn window() -> Window {
         Window::new(WindowStage {
             every: Duration::from_secs(1),
+            step: None,
             period: Duration::from_millis(100),
             keep: Vec::new(),
         })
     }
 
+    /// A clock that runs with the monotonic one.
+    fn moment(millis: i64) -> (Stamp, u64) {
+        (Stamp(millis * MS), u64::try_from(millis * MS).unwrap())
+    }
+
     fn take(window: &mut Window, millis: i64, number: f64) -> Option<Summary> {
-        window.take(Stamp(millis * MS), Quality::Good, &Value::F64(number), Some(number))
+        let value = Value::F64(number);
+        window.take(moment(millis), Quality::Good, &value, Some(number))
     }
 
     fn number(summary: &Summary, keep: Keep) -> f64 {
@@ -262,7 +391,7 @@ mod tests {
     fn missing_and_bad_samples_show_in_good_and_in_the_quality() {
         let mut window = window();
         let bad = |window: &mut Window, millis| {
-            window.take(Stamp(millis * MS), Quality::BadNoCommunication, &Value::Null, None)
+            window.take(moment(millis), Quality::BadNoCommunication, &Value::Null, None)
         };
         for tenth in 0..5 {
             take(&mut window, 100 * tenth, 1.0);
@@ -287,7 +416,7 @@ mod tests {
         for tenth in 0..10 {
             take(&mut window, 100 * tenth, 1.0);
         }
-        window.take(Stamp(950 * MS), doubt, &Value::F64(9.0), Some(9.0));
+        window.take(moment(950), doubt, &Value::F64(9.0), Some(9.0));
         let over = take(&mut window, 1000, 1.0).unwrap();
         assert_eq!((over.quality, number(&over, Keep::Max)), (doubt, 9.0));
         // Eleven came where ten were expected, one of them doubted.
@@ -304,7 +433,89 @@ mod tests {
         assert_eq!((over.end, number(&over, Keep::Count)), (Stamp(3_000_000), 1.0));
     }
 
+    fn tick(window: &mut Window, millis: i64) -> Option<Summary> {
+        window.tick(moment(millis).1)
+    }
+
+    #[test]
+    fn a_window_of_a_device_that_fell_silent_is_ended_by_the_timer_and_the_silence_is_told_once() {
+        let mut window = window();
+        for tenth in 0..3 {
+            take(&mut window, 5000 + 100 * tenth, 1.0);
+        }
+        // Due 2 s and two periods after its end.
+        assert_eq!(window.due(), Some(8_200_000));
+        assert_eq!(tick(&mut window, 8199), None);
+        let over = tick(&mut window, 8200).unwrap();
+        assert_eq!((over.end, over.quality), (Stamp(6_000_000), Quality::UncertainSensorLimit));
+        assert_eq!(number(&over, Keep::Good), 30.0);
+        let silent = tick(&mut window, 9200).unwrap();
+        assert_eq!((silent.end, silent.quality), (Stamp(7_000_000), Quality::BadDataLost));
+        assert_eq!((tick(&mut window, 99_000), window.due()), (None, None));
+        // A straggler of a told window changes nothing; then life goes on.
+        assert_eq!(take(&mut window, 6999, 7.0), None);
+        assert_eq!(take(&mut window, 20_000, 1.0), None);
+        let over = take(&mut window, 21_000, 1.0).unwrap();
+        assert_eq!((over.end, number(&over, Keep::Count)), (Stamp(21_000_000), 1.0));
+    }
+
     proptest! {
+        /// A sliding window is the tumbling one of its panes, laid together.
+        #[test]
+        fn a_sliding_window_holds_the_samples_of_its_length_and_is_told_each_step(
+            steps in prop::collection::vec(1i64..1500, 1..80),
+        ) {
+            let mut window = Window::new(WindowStage {
+                every: Duration::from_secs(3),
+                step: Some(Duration::from_secs(1)),
+                period: Duration::from_millis(500),
+                keep: Vec::new(),
+            });
+            let (mut now, mut samples, mut told) = (0_i64, Vec::new(), Vec::new());
+            for step in steps {
+                now += step;
+                told.extend(take(&mut window, now, (now % 17) as f64));
+                samples.push((now, (now % 17) as f64));
+            }
+            for over in &told {
+                let end = over.end.micros() / MS;
+                prop_assert_eq!(end % 1000, 0);
+                let inside: Vec<f64> = samples.iter()
+                    .filter(|(at, _)| (end - 3000..end).contains(at)).map(|(_, n)| *n).collect();
+                prop_assert_eq!(number(over, Keep::Count), inside.len() as f64);
+                let mean = inside.iter().sum::<f64>() / inside.len() as f64;
+                prop_assert!((number(over, Keep::Mean) - mean).abs() < 1e-9);
+                let square = inside.iter().map(|n| n * n).sum::<f64>() / inside.len() as f64;
+                prop_assert!((number(over, Keep::Rms) - square.sqrt()).abs() < 1e-6);
+                prop_assert_eq!(number(over, Keep::First), inside[0]);
+                prop_assert_eq!(number(over, Keep::Last), inside[inside.len() - 1]);
+                let most = inside.iter().fold(f64::MIN, |a, b| a.max(*b));
+                prop_assert_eq!(number(over, Keep::Max), most);
+            }
+            prop_assert!(told.windows(2).all(|pair| pair[0].end < pair[1].end));
+        }
+
+        /// Whatever falls silent: with a timer each sample is in one window.
+        #[test]
+        fn with_the_timer_no_sample_is_lost_and_none_counted_twice(
+            steps in prop::collection::vec((1i64..9000, any::<bool>()), 1..60),
+        ) {
+            let mut window = window();
+            let (mut now, mut told, mut taken) = (0_i64, Vec::new(), 0.0);
+            for (step, ticks) in steps {
+                now += step;
+                if ticks {
+                    while let Some(over) = tick(&mut window, now) { told.push(over); }
+                }
+                told.extend(take(&mut window, now, 1.0));
+                taken += 1.0;
+            }
+            while let Some(over) = tick(&mut window, now + 100_000) { told.push(over); }
+            let counted: u32 = told.iter().map(|over| over.content.used).sum();
+            prop_assert_eq!(f64::from(counted), taken);
+            prop_assert!(told.windows(2).all(|pair| pair[0].end < pair[1].end));
+        }
+
         /// Against the definitions, with a large offset under a small ripple.
         #[test]
         fn the_numbers_are_those_of_the_definitions(

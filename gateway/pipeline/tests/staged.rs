@@ -11,8 +11,8 @@ use forehearth_model::{
     Severity, Stamp, TagId, Value,
 };
 use forehearth_pipeline::{
-    AlarmLimits, Destinations, Filter, Keep, Pipeline, Report, Rule, Settings, Spike, Stages,
-    WindowStage,
+    AlarmLimits, AlarmStage, Destinations, Filter, Keep, Pipeline, Report, Rule, Settings, Spike,
+    Stages, WindowStage,
 };
 use proptest::prelude::*;
 
@@ -47,9 +47,11 @@ fn stages() -> [(TagId, Stages); 4] {
         AlarmLimits { l: Some(-2.0), h: Some(2.0), hysteresis: 0.5, ..AlarmLimits::default() };
     let window = WindowStage {
         every: Duration::from_secs(2),
+        step: None,
         period: Duration::from_millis(500),
         keep: vec![(Keep::Count, TagId(COUNT)), (Keep::Max, TagId(MAX))],
     };
+    let alarm = AlarmStage { limits, tag: TagId(ALARM), state: None, group: None };
     let filters = vec![
         Filter::Smooth { time: Duration::from_secs(1) },
         Filter::Hampel { window: 5, sigmas: 3.0, least: 0.2, spike: Spike::Flag },
@@ -57,7 +59,7 @@ fn stages() -> [(TagId, Stages); 4] {
     [
         (TagId(SWINGING), Stages { swing: Some(ERROR), ..Stages::default() }),
         (TagId(FILTERED), Stages { filters, swing: Some(ERROR), ..Stages::default() }),
-        (TagId(WATCHED), Stages { alarm: Some((limits, TagId(ALARM))), ..Stages::default() }),
+        (TagId(WATCHED), Stages { alarm: Some(alarm), ..Stages::default() }),
         (TagId(GATHERED), Stages { window: Some(window), ..Stages::default() }),
     ]
 }
@@ -266,7 +268,7 @@ fn a_held_sample_is_pending_and_comes_with_its_own_stamp_before_the_scan_that_re
             &scan(second, &[(PLAIN, Quality::Good, second), (SWINGING, Quality::Good, raw)]),
             now,
         );
-        drain(&mut sut, now + MAX_GAP, &mut told);
+        drain(&mut sut, now + Duration::from_secs(1), &mut told);
         let counts = sut.counts();
         assert_eq!(counts.pending, u64::from(second > 0), "held at second {second}");
         assert_eq!(counts.acquired, counts.suppressed + counts.pending + counts.batched);
@@ -278,6 +280,38 @@ fn a_held_sample_is_pending_and_comes_with_its_own_stamp_before_the_scan_that_re
         [(PLAIN, 0), (SWINGING, 0), (PLAIN, 1), (PLAIN, 2), (SWINGING, 2), (PLAIN, 3)]
     );
     assert_eq!(sut.counts().suppressed, 1);
+}
+
+#[test]
+fn what_a_door_holds_and_a_window_gathered_is_told_by_a_timer_when_the_device_falls_silent() {
+    let start = Instant::now();
+    let (mut sut, mut told) = (pipeline(1, start), Vec::new());
+    for second in 0..2 {
+        let samples = [(SWINGING, Quality::Good, 10), (GATHERED, Quality::Good, 20)];
+        sut.take(&scan(second, &samples), start + Duration::from_secs(second as u64));
+    }
+    drain(&mut sut, start + Duration::from_secs(4), &mut told);
+    assert_eq!((sut.counts().pending, of(&told, MAX).len()), (1, 0));
+    // The window ended at 2 s and is waited for two periods and 2 s.
+    assert_eq!(sut.deadline(Destinations::Busy), Some(start + Duration::from_secs(5)));
+    drain(&mut sut, start + Duration::from_secs(5), &mut told);
+    drain(&mut sut, start + Duration::from_secs(6), &mut told);
+    let told_max = of(&told, MAX);
+    assert_eq!(told_max[0].stamp, Stamp(2_000_000));
+    assert_eq!(
+        (told_max[0].quality, &told_max[0].value),
+        (Quality::UncertainSensorLimit, &Value::Int(20))
+    );
+    // Nothing came in the window after: its maximum is Bad, once.
+    for second in 7..60 {
+        drain(&mut sut, start + Duration::from_secs(second), &mut told);
+    }
+    let told_max: Vec<_> = of(&told, MAX).iter().map(|t| (t.stamp.0, t.quality)).collect();
+    assert_eq!(told_max[1..], [(4_000_000, Quality::BadDataLost)]);
+    let swinging: Vec<_> = of(&told, SWINGING).iter().map(|t| t.stamp.micros()).collect();
+    assert_eq!(swinging, [0, 1_000_000]);
+    assert_eq!((sut.counts().pending, sut.deadline(Destinations::Busy)), (0, None));
+    assert_eq!(sut.counts().acquired, sut.counts().suppressed + sut.counts().batched);
 }
 
 #[test]

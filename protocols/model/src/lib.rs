@@ -13,6 +13,7 @@ extern crate alloc;
 
 mod batch;
 mod catalogue;
+mod formula;
 mod gap;
 mod ids;
 mod ledger;
@@ -24,6 +25,7 @@ mod value;
 
 pub use batch::{Batch, ClockState, Lane, Run};
 pub use catalogue::{Catalogue, DataType, DeviceEntry, Grade, TagEntry, TagKind};
+pub use formula::{Formula, Step};
 pub use gap::{GapCause, GapRecord};
 pub use ids::{BatchId, BootId, CatalogueHash, DeviceId, Epoch, GroupId, LinkId, TagId};
 pub use ledger::{DestinationLedger, Ledger};
