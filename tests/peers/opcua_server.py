@@ -6,6 +6,7 @@ command. Commands are JSON lines with a "do"; the end of stdin ends it.
 
 import argparse
 import asyncio
+import datetime
 import hashlib
 import json
 import logging
@@ -14,10 +15,12 @@ import sys
 from pathlib import Path
 
 from asyncua import Server, ua
+from asyncua.common.structures104 import new_struct, new_struct_field
 from asyncua.crypto.cert_gen import setup_self_signed_certificate
 from asyncua.crypto.permission_rules import User, UserRole
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 PLANT = "urn:vendor:dcs:plant"
@@ -40,7 +43,9 @@ class Plant:
     def __init__(self, port, arguments):
         self.port, self.folder = port, arguments.folder
         self.secured, self.items = arguments.secured, arguments.items
-        self.history = arguments.history
+        self.history, self.rich = arguments.history, arguments.rich
+        self.expired = arguments.expired
+        self.events = None
         self.counter = 0
         self.counting = None
         self.fingerprint = ""
@@ -82,6 +87,8 @@ class Plant:
             [ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH],
             {"countryName": "XX", "commonName": "asyncua test server"},
         )
+        if self.expired:
+            expire(key, cert)
         der = x509.load_der_x509_certificate(cert.read_bytes()).public_bytes(Encoding.DER)
         self.fingerprint = hashlib.sha256(der).hexdigest()
         await server.load_certificate(str(cert))
@@ -105,8 +112,68 @@ class Plant:
         await add("Small", -7, ua.VariantType.Int16)
         await add("Running", True, ua.VariantType.Boolean)
         await add("Name", "FC-201", ua.VariantType.String)
+        if self.rich and uri == PLANT:
+            await self.enrich(index, folder, add)
         for number in range(self.items):
             await add(f"Item{number}", number, ua.VariantType.UInt32)
+
+    async def enrich(self, index, folder, add):
+        """What a modern PLC has: arrays, a structure, units, a tree, events."""
+        await add("Profile", [1.5, 2.5, 3.5], ua.VariantType.Double)
+        await add("Photo", b"\x01\xff", ua.VariantType.ByteString)
+        await add("Setpoint", 950.0, ua.VariantType.Float)
+        await self.nodes["Setpoint"][0].set_writable()
+        column = await self.server.nodes.objects.add_object(
+            ua.NodeId("FC201", index), ua.QualifiedName("FC201", index)
+        )
+        bias = await column.add_variable(
+            ua.NodeId("FC201.BIAS", index), ua.QualifiedName("BIAS", index), 12.5
+        )
+        self.nodes["BIAS"] = (bias, ua.VariantType.Double)
+        valves = await column.add_object(
+            ua.NodeId("FC201.Valves", index), ua.QualifiedName("Valves", index)
+        )
+        for number in range(1, 4):
+            valve = await valves.add_variable(
+                ua.NodeId(f"FC201.Valves.ZT_{number}.PV", index),
+                ua.QualifiedName(f"ZT_{number}", index),
+                float(number),
+                ua.VariantType.Float,
+            )
+            await valve.add_property(
+                ua.NodeId(f"FC201.Valves.ZT_{number}.EU", index),
+                ua.QualifiedName("EngineeringUnits", 0),
+                ua.EUInformation(
+                    NamespaceUri="http://www.opcfoundation.org/UA/units/un/cefact",
+                    UnitId=5066068,
+                    DisplayName=ua.LocalizedText("mm"),
+                ),
+            )
+            await valve.add_property(
+                ua.NodeId(f"FC201.Valves.ZT_{number}.Range", index),
+                ua.QualifiedName("EURange", 0),
+                ua.Range(Low=0.0, High=100.0),
+            )
+            self.nodes[f"ZT_{number}"] = (valve, ua.VariantType.Float)
+        fields = [
+            new_struct_field("Speed", ua.VariantType.Double),
+            new_struct_field("Alarms", ua.VariantType.UInt16, array=True),
+            new_struct_field("Name", ua.VariantType.String),
+        ]
+        await new_struct(self.server, index, "Motor", fields)
+        await self.server.load_data_type_definitions()
+        motor = ua.Motor()
+        motor.Speed, motor.Alarms, motor.Name = 1480.5, [3, 5], "M1"
+        await folder.add_variable(
+            ua.NodeId("Mill", index), "Mill", ua.Variant(motor, ua.VariantType.ExtensionObject)
+        )
+
+    async def raise_event(self, severity, message):
+        if self.events is None:
+            self.events = await self.server.get_event_generator()
+        self.events.event.Severity = severity
+        self.events.event.SourceName = "FC-201"
+        await self.events.trigger(message=message)
 
     async def write(self, name, value):
         variable, kind = self.nodes[name]
@@ -151,6 +218,23 @@ class Plant:
                 self.counting = asyncio.create_task(self.count(command["every"]))
             case "stop-counting":
                 await self.stop_counting()
+            case "event":
+                await self.raise_event(command["severity"], command["message"])
+            case "read":
+                variable, _ = self.nodes[command["name"]]
+                return {"value": await variable.read_value()}
+            case "move":
+                # The way now ends at another node.
+                column = self.server.get_node(ua.NodeId("FC201", await self.server.get_namespace_index(PLANT)))
+                index = column.nodeid.NamespaceIndex
+                await self.nodes["BIAS"][0].delete()
+                bias = await column.add_variable(
+                    ua.NodeId("FC201.BIAS2", index), ua.QualifiedName("BIAS", index), 77.5
+                )
+                self.nodes["BIAS"] = (bias, ua.VariantType.Double)
+            case "service-level":
+                level = ua.DataValue(ua.Variant(command["level"], ua.VariantType.Byte))
+                await self.server.get_node(ua.NodeId(2267)).write_value(level)
             case "drop":
                 for transport in list(self.server.iserver.asyncio_transports):
                     transport.abort()
@@ -194,6 +278,18 @@ class Plant:
         return {"counter": self.counter, "subscriptions": subscriptions}
 
 
+def expire(key_file, cert_file):
+    """The same certificate, as it will be when nobody renewed it."""
+    old = x509.load_der_x509_certificate(cert_file.read_bytes())
+    key = load_pem_private_key(key_file.read_bytes(), None)
+    past = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=400)
+    builder = x509.CertificateBuilder(old.issuer, old.subject, old.public_key(), old.serial_number)
+    builder = builder.not_valid_before(past).not_valid_after(past + datetime.timedelta(days=365))
+    for extension in old.extensions:
+        builder = builder.add_extension(extension.value, extension.critical)
+    cert_file.write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER))
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -205,6 +301,8 @@ async def main():
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--secured", action="store_true")
     parser.add_argument("--history", action="store_true")
+    parser.add_argument("--rich", action="store_true")
+    parser.add_argument("--expired", action="store_true")
     parser.add_argument("--items", type=int, default=0)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.ERROR)

@@ -416,8 +416,7 @@ mod tests {
     }
 
     fn bench() -> Bench {
-        let item =
-            |tag| Item::new(TagId(tag), NodeRef::parse(&format!("i={tag}")).unwrap(), None);
+        let item = |tag| Item::new(TagId(tag), NodeRef::parse(&format!("i={tag}")).unwrap(), None);
         let group =
             Group { period: Duration::from_secs(1), sampling: None, items: vec![item(0), item(1)] };
         let instant = Instant::now();

@@ -6,9 +6,9 @@
 
 use forehearth_model::Stamp;
 use opcua::types::{
-    AttributeId, ContentFilter, ContentFilterElement, EventFilter, ExtensionObject,
-    FilterOperator, LiteralOperand, NodeId, NumericRange, ObjectTypeId, QualifiedName,
-    SimpleAttributeOperand, Variant,
+    AttributeId, ContentFilter, ContentFilterElement, EventFilter, ExtensionObject, FilterOperator,
+    LiteralOperand, NodeId, NumericRange, ObjectTypeId, QualifiedName, SimpleAttributeOperand,
+    Variant,
 };
 
 use crate::value;

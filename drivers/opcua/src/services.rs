@@ -5,7 +5,8 @@ use std::time::Duration;
 use opcua::core::ResponseMessage;
 use opcua::types::{
     AttributeId, ByteString, CreateMonitoredItemsRequest, CreateSubscriptionRequest,
-    DataChangeFilter, DataChangeTrigger, DataValue, DateTime, DeadbandType, DeleteSubscriptionsRequest, ExtensionObject, HistoryData, HistoryReadRequest,
+    DataChangeFilter, DataChangeTrigger, DataValue, DateTime, DeadbandType,
+    DeleteSubscriptionsRequest, ExtensionObject, HistoryData, HistoryReadRequest,
     HistoryReadValueId, MonitoredItemCreateRequest, MonitoringMode, MonitoringParameters, NodeId,
     NotificationMessage, PublishRequest, PublishResponse, ReadRawModifiedDetails, ReadRequest,
     ReadValueId, RepublishRequest, StatusCode, SubscriptionAcknowledgement, TimestampsToReturn,

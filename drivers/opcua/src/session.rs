@@ -13,8 +13,8 @@ use std::time::Duration;
 use forehearth_driver::BoxFuture;
 use opcua::client::services::{ActivateSession, CreateSession};
 use opcua::client::transport::{
-    Connector, RequestRecv, ReverseTcpConnector, SecureChannelEventLoop, SecureChannelState, TcpConnector, TcpTransport, TransportConfiguration,
-    TransportPollResult,
+    Connector, RequestRecv, ReverseTcpConnector, SecureChannelEventLoop, SecureChannelState,
+    TcpConnector, TcpTransport, TransportConfiguration, TransportPollResult,
 };
 use opcua::client::{AsyncSecureChannel, IdentityToken, SessionRetryPolicy, UARequest};
 use opcua::core::{RequestMessage, ResponseMessage};
@@ -337,8 +337,7 @@ async fn dial<C: Connector<Transport = TcpTransport> + Send + Sync>(
     inner: C,
 ) -> Result<(SecureChannelEventLoop<TcpTransport>, Arc<SecureChannelState>), Fault> {
     let tap = Tap { inner, state: Mutex::new(None) };
-    let events =
-        within(patience, channel.connect_no_retry(&tap)).await.map_err(Fault::absent)?;
+    let events = within(patience, channel.connect_no_retry(&tap)).await.map_err(Fault::absent)?;
     let state = tap
         .state
         .into_inner()

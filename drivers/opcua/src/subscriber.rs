@@ -138,7 +138,11 @@ impl OpcUaSubscriber {
             let fault = match self.connect().await {
                 Ok(()) => {
                     self.counters.connects += 1;
-                    tracing::info!(link = self.settings.name, url = self.servers.current(), "connected");
+                    tracing::info!(
+                        link = self.settings.name,
+                        url = self.servers.current(),
+                        "connected"
+                    );
                     self.last_reason.clear();
                     sink.link(LinkNews::Opened, &self.counters);
                     match self.live(sink).await {
@@ -245,7 +249,6 @@ fn instant() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
-
 /// The next order to write; never, where nothing may be written.
 ///
 /// Cancel safe.
@@ -263,5 +266,6 @@ async fn next_order(orders: &mut Option<mpsc::Receiver<Order>>) -> Order {
 /// into another situation than the one it was meant for.
 fn refuse_order(order: Order, peer: &str) {
     let reason = "the link is down; nothing was written".to_owned();
-    let _ = order.told.send(Err(WriteError::Link(LinkError::Lost { peer: peer.to_owned(), reason })));
+    let _ =
+        order.told.send(Err(WriteError::Link(LinkError::Lost { peer: peer.to_owned(), reason })));
 }

@@ -64,7 +64,8 @@ impl Writer {
     /// the wire.
     pub async fn write(&self, order: WriteOrder) -> Result<Value, WriteError> {
         let (told, end) = oneshot::channel();
-        let lost = |reason: &str| LinkError::Lost { peer: self.peer.clone(), reason: reason.into() };
+        let lost =
+            |reason: &str| LinkError::Lost { peer: self.peer.clone(), reason: reason.into() };
         // With a full desk nothing was given away yet.
         let given = self.orders.try_send(Order { order, told });
         given.map_err(|_| lost("no link takes orders now; nothing was written"))?;

@@ -62,7 +62,11 @@ pub(super) const NAMESPACES: u32 = 0x7FFF_FFFF;
 pub(super) const SERVICE_LEVEL: u32 = 0x7FFF_FFFE;
 
 impl OpcUaSubscriber {
-    pub(super) async fn perform(&mut self, sink: &mut dyn Sink, actions: Vec<Action>) -> Result<(), End> {
+    pub(super) async fn perform(
+        &mut self,
+        sink: &mut dyn Sink,
+        actions: Vec<Action>,
+    ) -> Result<(), End> {
         let mut todo = VecDeque::from(actions);
         while let Some(action) = todo.pop_front() {
             match action {

@@ -109,11 +109,14 @@ pub(crate) fn counter() -> Vec<Group> {
 
 impl Listener {
     pub(crate) fn start(settings: Settings) -> Self {
+        Self::run(OpcUaSubscriber::new(settings, clock))
+    }
+
+    pub(crate) fn run(mut driver: OpcUaSubscriber) -> Self {
         let ear = Ear::default();
         let (stop, stopped) = oneshot::channel();
         let mut sink = ear.clone();
         let task = tokio::spawn(async move {
-            let mut driver = OpcUaSubscriber::new(settings, clock);
             let stop = Box::pin(async move {
                 let _ = stopped.await;
             });
@@ -134,6 +137,15 @@ impl Listener {
 
     pub(crate) fn of(&self, tag: TagId) -> Vec<Said> {
         self.said().into_iter().filter(|said| said.tag == tag).collect()
+    }
+
+    /// Waits until the last of a tag is good and has this value.
+    pub(crate) async fn until_is(&self, tag: TagId, value: impl Into<Value>) {
+        let value = value.into();
+        let met = |said: &[Said]| {
+            said.iter().rfind(|s| s.tag == tag).is_some_and(|s| s.value.same(&value))
+        };
+        self.until(&format!("{tag:?} is {value:?}"), 10, met).await;
     }
 
     pub(crate) fn opened(&self) -> usize {

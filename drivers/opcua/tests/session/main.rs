@@ -3,9 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod cuts;
+mod events;
 mod listener;
 mod polling;
 mod proxy;
 mod reading;
 mod secured;
 mod server;
+mod shapes;
+mod standby;
+mod writes;

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use forehearth_driver_opcua::{Identity, Settings, User};
+use forehearth_driver_opcua::{Identity, Password, Settings, User};
 use forehearth_model::Quality;
 
 use crate::listener::{Listener, Said, count, counter, nothing_lost, settings};
 use crate::proxy::{Proxy, Weather};
 use crate::server::{How, Server};
 
-const SECURED: How = How { secured: true, items: 0, history: false };
+const SECURED: How = How { secured: true, items: 0, history: false, rich: false, expired: false };
 
 fn secured(server: &Server, security: &str) -> Settings {
     let mut settings = settings(server.port, counter());
@@ -125,4 +125,28 @@ async fn who_is_not_believed_is_refused_with_what_to_do() {
     nobody.identity = None;
     let said = refusal(nobody).await;
     assert!(said.contains("own certificate"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_expired_server_is_refused_and_it_is_said_until_when_it_was_valid() {
+    let server = Server::start(How { expired: true, ..SECURED }).await;
+    let said = refusal(secured(&server, "Basic256Sha256/SignAndEncrypt")).await;
+    assert!(said.contains("is valid from") && said.contains("renew it at the server"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_that_was_changed_is_used_at_the_next_session() {
+    let server = Server::start(SECURED).await;
+    let mut settings = secured(&server, "Basic256Sha256/SignAndEncrypt");
+    let file = server.folder.path().join("password");
+    std::fs::write(&file, "wrong").unwrap();
+    let path = file.clone();
+    let read = move || std::fs::read_to_string(&path).map_err(|error| error.to_string());
+    settings.user = User::Name { name: "fh-read".into(), password: Password::read_by(read) };
+    let listener = Listener::start(settings);
+    listener.until("refused", 10, |said| !said.is_empty()).await;
+    assert!(!good(&listener.said()));
+    std::fs::write(&file, "secret").unwrap();
+    listener.until("the new password", 15, good).await;
+    listener.stop().await;
 }

@@ -14,6 +14,10 @@ pub(crate) struct How {
     pub(crate) secured: bool,
     pub(crate) items: u32,
     pub(crate) history: bool,
+    /// With a tree, arrays, a structure, units and events.
+    pub(crate) rich: bool,
+    /// Its certificate is of the past.
+    pub(crate) expired: bool,
 }
 
 pub(crate) struct Server {
@@ -46,6 +50,11 @@ impl Server {
             .kill_on_drop(true);
         if how.history {
             command.arg("--history");
+        }
+        for (wanted, flag) in [(how.rich, "--rich"), (how.expired, "--expired")] {
+            if wanted {
+                command.arg(flag);
+            }
         }
         if how.secured {
             command.arg("--secured");
