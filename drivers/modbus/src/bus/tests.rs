@@ -1,11 +1,11 @@
 //! A whole bus in virtual time: speed and silence as on a real line, noise, dead units, wrong maps.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use forehearth_driver::Driver as _;
-use forehearth_modbus::{Learned, Point, RegisterOrder, Timing, rtu};
+use forehearth_driver::{Driver as _, OrderDesk, WriteError, WriteOrder, WritingDriver as _};
+use forehearth_modbus::{Learned, Part, Point, RegisterOrder, Timing, rtu};
 use forehearth_model::{DataType, DeviceId, GroupId, Quality, TagId, Value};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::task::JoinHandle;
@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::ModbusBus;
 use crate::wire::Wire;
-use crate::{BusSettings, Carrier, GroupSettings, SerialSettings};
+use crate::{BusSettings, Carrier, GroupSettings, Reading, SerialSettings, Writable, Writing};
 
 const BAUD: u32 = 19_200;
 const TIMING: Timing = Timing::serial(BAUD);
@@ -38,6 +38,12 @@ struct World {
     asked: u64,
     damaged: u64,
     turnaround: Duration,
+    /// What was written, by unit and register; `None` where nothing may be.
+    written: Option<BTreeMap<(u8, u16), u16>>,
+    /// Functions of the requests, in order.
+    functions: Vec<u8>,
+    /// Receipts that are swallowed.
+    mute: bool,
 }
 
 impl World {
@@ -54,11 +60,17 @@ impl World {
             asked: 0,
             damaged: 0,
             turnaround: TURNAROUND,
+            written: None,
+            functions: Vec::new(),
+            mute: false,
         }
     }
 
     /// Register `at` of `unit`: it moves by one with each generation.
     fn register(&self, unit: u8, at: u16) -> u16 {
+        if let Some(word) = self.written.as_ref().and_then(|written| written.get(&(unit, at))) {
+            return *word;
+        }
         (u16::from(unit) << 8 | at & 0xFF).wrapping_mul(7).wrapping_add(self.generation)
     }
 
@@ -66,8 +78,13 @@ impl World {
     fn answer(&mut self, frame: &[u8]) -> Option<Vec<u8>> {
         let request = self.damage(frame);
         let (_, sent) = rtu::decode(frame).unwrap();
-        assert!(sent.len() == 5 && sent[0] == 3, "only reads ever leave: {sent:?}");
+        self.functions.push(sent[0]);
         let (unit, pdu) = rtu::decode(&request)?;
+        if let (Some(written), &[6, a, b, c, d]) = (&mut self.written, sent) {
+            written.insert((unit, u16::from_be_bytes([a, b])), u16::from_be_bytes([c, d]));
+            return (!self.mute).then(|| request.clone());
+        }
+        assert!(sent.len() == 5 && sent[0] == 3, "only reads ever leave: {sent:?}");
         // A zero behind a frame passes the checksum; devices look at the length.
         if self.dead.contains(&unit) || pdu.len() != 5 || pdu[0] != 3 {
             return None;
@@ -145,8 +162,8 @@ async fn devices(mut stream: DuplexStream, world: Arc<Mutex<World>>) {
     }
 }
 
-struct Plant {
-    bus: ModbusBus,
+struct Plant<M = Reading> {
+    bus: ModbusBus<M>,
     world: Arc<Mutex<World>>,
     devices: JoinHandle<()>,
     /// Tag's register, by group.
@@ -156,21 +173,34 @@ struct Plant {
 /// The qualities of a scan; a Good value that the device does not hold fails the test.
 impl Plant {
     fn new(world: World, units: &[u8], registers: &[u16], learned: Learned) -> Self {
-        let point = |at: &u16| Point {
-            address: format!("hr:{at}").parse().unwrap(),
-            data_type: DataType::Uint,
-            order: RegisterOrder::Abcd,
-            string_bytes: 0,
-        };
-        let groups = units.iter().map(|unit| GroupSettings {
-            device: DeviceId(u32::from(*unit)),
-            unit: *unit,
-            tags: (0..).map(TagId).zip(registers.iter().map(point)).collect(),
-        });
-        let mut serial = SerialSettings::new("/dev/null");
-        serial.baud = BAUD;
-        let settings = BusSettings::new(Carrier::Serial(serial));
-        let mut bus = ModbusBus::with_learned(settings, groups, learned).unwrap();
+        let bus = ModbusBus::with_learned(settings(), groups(units, registers), learned).unwrap();
+        Self::on(bus, world, units, registers)
+    }
+}
+
+fn settings() -> BusSettings {
+    let mut serial = SerialSettings::new("/dev/null");
+    serial.baud = BAUD;
+    BusSettings::new(Carrier::Serial(serial))
+}
+
+fn groups(units: &[u8], registers: &[u16]) -> Vec<GroupSettings> {
+    let point = |at: &u16| Point {
+        address: format!("hr:{at}").parse().unwrap(),
+        data_type: DataType::Uint,
+        order: RegisterOrder::Abcd,
+        string_bytes: 0,
+    };
+    let group = |unit: &u8| GroupSettings {
+        device: DeviceId(u32::from(*unit)),
+        unit: *unit,
+        tags: (0..).map(TagId).zip(registers.iter().map(point)).collect(),
+    };
+    units.iter().map(group).collect()
+}
+
+impl<M: Send> Plant<M> {
+    fn on(mut bus: ModbusBus<M>, world: World, units: &[u8], registers: &[u16]) -> Self {
         let (ours, theirs) = tokio::io::duplex(4096);
         bus.begin(Wire::Memory(ours));
         let world = Arc::new(Mutex::new(world));
@@ -199,7 +229,7 @@ impl Plant {
     }
 }
 
-impl Drop for Plant {
+impl<M> Drop for Plant<M> {
     fn drop(&mut self) {
         self.devices.abort();
     }
@@ -352,4 +382,104 @@ async fn unit_0_is_refused_before_anything_is_asked() {
     let carrier = Carrier::Serial(SerialSettings::new("/dev/null"));
     let error = ModbusBus::new(BusSettings::new(carrier), [group]).unwrap_err();
     assert!(error.to_string().contains("nobody answers"), "{error}");
+}
+
+fn writable(mut world: World, units: &[u8], registers: &[u16]) -> Plant<Writing> {
+    world.written = Some(BTreeMap::new());
+    let tags =
+        (0..registers.len() as u32).map(|tag| Writable { tag: TagId(tag), part: Part::Masked });
+    let groups = groups(units, registers);
+    let bus = ModbusBus::writing(settings(), groups, Learned::default(), tags).unwrap();
+    Plant::on(bus, world, units, registers)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_register_of_a_line_is_written_once_and_read_back() {
+    let mut plant = writable(World::new(7), &[5], &[3, 4]);
+    let order = WriteOrder { tag: TagId(1), value: Value::UInt(77) };
+    assert_eq!(plant.bus.write(&order).await.unwrap(), Value::UInt(77));
+    // Nobody knew yet whether the adapter echoes, so it was asked first.
+    assert_eq!(plant.world.lock().unwrap().functions, [3, 6, 3]);
+    assert_eq!(good(&plant.scan(0).await), 2);
+    plant.world.lock().unwrap().functions.clear();
+    plant.world.lock().unwrap().mute = true;
+    let end = plant.bus.write(&order).await;
+    assert!(matches!(end, Err(WriteError::Unknown { .. })), "{end:?}");
+    assert_eq!(plant.world.lock().unwrap().functions, [6], "never repeated");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_written_to_a_unit_that_does_not_answer() {
+    let mut plant = writable(World::new(8), &[5, 6], &[3]);
+    plant.world.lock().unwrap().dead.insert(5);
+    let order = WriteOrder { tag: TagId(0), value: Value::UInt(77) };
+    for _ in 0..3 {
+        let end = plant.bus.write(&order).await;
+        assert!(matches!(end, Err(WriteError::NotSent { .. })), "{end:?}");
+        plant.scan(0).await;
+    }
+    assert!(!plant.world.lock().unwrap().functions.contains(&6));
+}
+
+/// An order that comes in when so many requests were sent.
+struct Desk(Arc<Mutex<World>>, usize, VecDeque<WriteOrder>, Vec<Result<Value, WriteError>>);
+
+impl OrderDesk for Desk {
+    fn is_waiting(&self) -> bool {
+        !self.2.is_empty() && self.0.lock().unwrap().functions.len() >= self.1
+    }
+
+    fn take(&mut self) -> Option<WriteOrder> {
+        if self.is_waiting() { self.2.pop_front() } else { None }
+    }
+
+    fn ended(&mut self, _order: &WriteOrder, end: Result<Value, WriteError>) {
+        self.3.push(end);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_goes_out_between_two_requests_of_a_scan() {
+    // Far apart: a request each.
+    let registers = [0, 200, 400, 600, 800];
+    let mut plant = writable(World::new(9), &[5], &registers);
+    plant.scan(0).await;
+    for after in 0..5 {
+        plant.world.lock().unwrap().functions.clear();
+        let order = WriteOrder { tag: TagId(2), value: Value::UInt(after as u64) };
+        let mut desk = Desk(plant.world.clone(), after, [order].into(), Vec::new());
+        let mut out = Vec::new();
+        plant.bus.scan_and_write(GroupId(0), &mut out, &mut desk).await.unwrap();
+        assert!(matches!(desk.3[..], [Ok(_)]), "{:?}", desk.3);
+        let functions = plant.world.lock().unwrap().functions.clone();
+        assert_eq!(functions.iter().position(|function| *function == 6), Some(after));
+        let mut tags: Vec<u32> =
+            out.iter().flat_map(|scan| &scan.samples).map(|sample| sample.tag.0).collect();
+        tags.sort_unstable();
+        assert_eq!(tags, [0, 1, 2, 3, 4], "each tag once");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn noise_never_makes_a_write_of_another_value_look_done() {
+    let mut world = World::new(fastrand::u64(..));
+    world.noise = 5e-3;
+    let mut plant = writable(world, &[5], &[3]);
+    let (mut done, mut not) = (0, 0);
+    for value in 0..2_000u16 {
+        let order = WriteOrder { tag: TagId(0), value: Value::UInt(value.into()) };
+        match plant.bus.write(&order).await {
+            Ok(_) => {
+                let held = plant.world.lock().unwrap().register(5, 3);
+                assert_eq!(held, value, "told as done");
+                done += 1;
+            }
+            Err(_) => {
+                not += 1;
+                plant.scan(0).await;
+            }
+        }
+    }
+    println!("{done} done, {not} not");
+    assert!(done > not && not > 0);
 }

@@ -9,3 +9,4 @@ mod peer;
 mod plant;
 mod probe;
 mod soak;
+mod write;
