@@ -30,6 +30,8 @@ pub struct Gateway {
 /// What the configuration says beyond the gateway and its status page.
 #[derive(Default, Clone, Debug)]
 pub struct Map {
+    /// Keys of `[gateway]`.
+    head: String,
     gateway: String,
     devices: String,
 }
@@ -39,6 +41,13 @@ impl Map {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Adds these lines to `[gateway]`.
+    #[must_use]
+    pub fn head(mut self, lines: &str) -> Self {
+        let _ = writeln!(self.head, "{lines}");
+        self
     }
 
     /// Adds `[buffer]` with these lines.
@@ -137,17 +146,47 @@ impl Gateway {
         let dir = TempDir::with_prefix("forehearth-gateway-").expect("a temporary directory");
         let state = dir.path().join("state");
         let gateway = Self { dir, state, status_port: free_port(), child: None };
-        let config = gateway.config();
+        gateway.configure(map);
+        gateway
+    }
+
+    /// Writes this map in place of the one before. Whether and when the
+    /// gateway takes it up is another matter.
+    ///
+    /// # Panics
+    /// When it can't be written.
+    pub fn configure(&self, map: &Map) {
+        let config = self.config();
         fs::create_dir_all(config.join("devices")).expect("the directory is ours");
         let head = format!(
-            "schema = 1\n\n[gateway]\nid   = \"gateway\"\npath = \"test/line-1\"\n{}\n\
+            "schema = 1\n\n[gateway]\nid   = \"gateway\"\npath = \"test/line-1\"\n{}{}\n\
              [status]\nlisten = \"127.0.0.1:{}\"\n",
-            map.gateway, gateway.status_port
+            map.head, map.gateway, self.status_port
         );
         fs::write(config.join("gateway.toml"), head).expect("the directory is ours");
         let devices = format!("schema = 1\n{}", map.devices);
         fs::write(config.join("devices/devices.toml"), devices).expect("the directory is ours");
-        gateway
+    }
+
+    /// Runs a verb that asks the running gateway, to its end; its state
+    /// directory is added.
+    ///
+    /// # Panics
+    /// When it can't be started.
+    #[must_use]
+    pub fn ask(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(binary("forehearth"));
+        command.args(arguments).arg("--state").arg(&self.state);
+        command.stdin(Stdio::null()).output().expect("the gateway is built")
+    }
+
+    /// Sends it a signal.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn signal(&self, signal: Signal) {
+        let child = self.child.as_ref().expect("the gateway runs");
+        kill_process(Pid::from_child(child), signal).expect("it is our child");
     }
 
     /// The same with its state elsewhere.

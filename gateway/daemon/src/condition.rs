@@ -5,13 +5,15 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use forehearth_buffer::Buffer;
-use forehearth_config::Plan;
-use forehearth_model::Ledger;
-use forehearth_pipeline::{Destinations, LastKnown, Pipeline, Settings};
+use forehearth_config::{Plan, Succession};
+use forehearth_model::{CatalogueHash, Ledger, LinkId};
+use forehearth_pipeline::{Destinations, LastKnown, NextPlan, Pipeline, Settings};
 use forehearth_source::Polled;
 use forehearth_telemetry::native::{Compression, Encoder};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
+use crate::idiom::Idioms;
+use crate::tap::Tap;
 use crate::{clock, stages};
 
 /// The pipeline together with the place its batches go to. Whoever holds the
@@ -19,31 +21,56 @@ use crate::{clock, stages};
 pub struct Conditioner {
     inner: Mutex<Inner>,
     buffer: Arc<Buffer>,
+    tap: Tap,
 }
 
 struct Inner {
     pipeline: Pipeline,
     encoder: Encoder,
-    gateway: String,
+    plan: Arc<Plan>,
+    catalogue: CatalogueHash,
+    idioms: Idioms,
+}
+
+/// Another plan takes over. Everybody who spoke of tags that are gone has
+/// stopped; what they read is in the queue.
+pub struct Takeover {
+    /// The plan.
+    pub plan: Arc<Plan>,
+    /// Names its catalogue.
+    pub catalogue: CatalogueHash,
+    /// What of the plan before goes on.
+    pub next: Succession,
+    /// The link tasks that go on, by their numbers.
+    pub tasks: Vec<LinkId>,
+    /// Told when it is done.
+    pub done: oneshot::Sender<()>,
 }
 
 impl Conditioner {
     /// A conditioner for the tags of `plan`.
-    pub fn new(plan: &Plan, settings: &Settings, buffer: Arc<Buffer>) -> Self {
+    pub fn new(plan: &Arc<Plan>, settings: &Settings, buffer: Arc<Buffer>) -> Self {
         let mut pipeline = Pipeline::new(stages::rules(plan), settings, Instant::now());
         pipeline.stage(stages::stages(plan));
+        pipeline.compute(stages::calcs(plan));
         let inner = Inner {
             pipeline,
             encoder: Encoder::new(Compression::WhenItPays),
-            gateway: plan.gateway.id.clone(),
+            plan: Arc::clone(plan),
+            catalogue: settings.catalogue,
+            idioms: Idioms::default(),
         };
-        Self { inner: Mutex::new(inner), buffer }
+        Self { inner: Mutex::new(inner), buffer, tap: Tap::default() }
     }
 
     /// Runs until every poller has dropped its sender, then seals what is open.
     ///
     /// Not cancel safe: scans in the channel would be lost.
-    pub async fn run(&self, mut scans: mpsc::Receiver<Polled>) {
+    pub async fn run(
+        &self,
+        mut scans: mpsc::Receiver<Polled>,
+        mut takeovers: mpsc::Receiver<Takeover>,
+    ) {
         let mut clock = clock::Watch::new();
         loop {
             let deadline = self.lock().pipeline.deadline(self.destinations());
@@ -53,7 +80,13 @@ impl Conditioner {
                     None => Some(scans.recv().await),
                 }
             };
-            let received = next.await;
+            let received = tokio::select! {
+                received = next => received,
+                Some(takeover) = takeovers.recv() => {
+                    self.take_over(takeover, &mut scans);
+                    continue;
+                }
+            };
             let mut inner = self.lock();
             let now = Instant::now();
             if let Some(state) = clock.changed(now) {
@@ -77,20 +110,58 @@ impl Conditioner {
     fn take_all(&self, inner: &mut Inner, first: Polled, queue: &mut mpsc::Receiver<Polled>) {
         let mut next = Some(first);
         while let Some(polled) = next {
-            for scan in &polled.scans {
-                inner.pipeline.take(scan, polled.acquired);
-                self.pass_on(inner, polled.acquired);
-            }
+            self.take(inner, polled);
             next = queue.try_recv().ok();
         }
+    }
+
+    fn take(&self, inner: &mut Inner, mut polled: Polled) {
+        for scan in &mut polled.scans {
+            inner.idioms.translate(polled.link, scan);
+            inner.pipeline.take(scan, polled.acquired);
+            self.pass_on(inner, polled.acquired);
+        }
+    }
+
+    /// Conditions what was read under the plan so far, closes its batches, and
+    /// goes on with the next. All under one lock: nobody sees half of it, and
+    /// the books balance before and after.
+    fn take_over(&self, takeover: Takeover, queue: &mut mpsc::Receiver<Polled>) {
+        let Takeover { plan, catalogue, next, tasks, done } = takeover;
+        let mut inner = self.lock();
+        // Who goes on may fill the queue meanwhile; what counts is in it now.
+        for _ in 0..queue.len() {
+            let Ok(polled) = queue.try_recv() else { break };
+            self.take(&mut inner, polled);
+        }
+        let now = Instant::now();
+        inner.pipeline.end_plan(now);
+        self.pass_on(&mut inner, now);
+        inner.idioms.change(&next, &tasks);
+        inner.pipeline.begin_plan(NextPlan {
+            rules: stages::rules(&plan).collect(),
+            stages: stages::stages(&plan).collect(),
+            calcs: stages::calcs(&plan).collect(),
+            heirs: next.heirs,
+            catalogue,
+            batch_within: plan.gateway.batch_within,
+        });
+        inner.plan = plan;
+        inner.catalogue = catalogue;
+        drop(inner);
+        // Nobody waits when the gateway stops meanwhile.
+        let _ = done.send(());
     }
 
     /// Appends every batch that is due to the buffer.
     fn pass_on(&self, inner: &mut Inner, now: Instant) {
         while let Some(sealed) = inner.pipeline.poll(now, self.destinations()) {
-            let bytes = Bytes::from(inner.encoder.encode(&inner.gateway, &sealed.batch, &[]));
+            let gateway = &inner.plan.gateway.id;
+            let bytes = Bytes::from(inner.encoder.encode(gateway, &sealed.batch, &[]));
+            let batch = Arc::new(sealed.batch);
+            self.tap.pass(&batch, &inner.plan.catalogue);
             self.buffer.append(forehearth_buffer::Sealed {
-                batch: Arc::new(sealed.batch),
+                batch,
                 bytes,
                 acquired: sealed.acquired,
             });
@@ -115,6 +186,36 @@ impl Conditioner {
             batched: counts.batched,
             destinations: self.buffer.ledger(),
         }
+    }
+
+    /// Names the catalogue in force.
+    pub fn catalogue(&self) -> CatalogueHash {
+        self.lock().catalogue
+    }
+
+    /// The plan in force, for births and questions; its tag ids go with
+    /// [`last_values`](Self::last_values) only under one lock, so ask for one
+    /// tag with [`last_of`](Self::last_of).
+    pub fn plan(&self) -> Arc<Plan> {
+        Arc::clone(&self.lock().plan)
+    }
+
+    /// What is known of a tag, with the plan it stands in; `None` when the
+    /// plan in force has no such tag.
+    pub fn last_of<T>(
+        &self,
+        find: impl FnOnce(&Plan) -> Option<forehearth_model::TagId>,
+        tell: impl FnOnce(&Plan, forehearth_model::TagId, LastKnown<'_>) -> T,
+    ) -> Option<T> {
+        let inner = self.lock();
+        let tag = find(&inner.plan)?;
+        let last = inner.pipeline.last_values().nth(tag.index())?;
+        Some(tell(&inner.plan, tag, last))
+    }
+
+    /// Readings on their way, for who watches them.
+    pub const fn tap(&self) -> &Tap {
+        &self.tap
     }
 
     /// The last known state of every tag, in the order of tag ids.

@@ -84,13 +84,16 @@ impl LinkTask {
     }
 }
 
-/// A task per link, none of them running. Blocks: the certificate of the
-/// gateway is made at its first start, and passwords are read.
+/// A task for each of these links of the plan, none of them running. The
+/// second of each pair is the number of the task, which its scans carry; it is
+/// used once in the life of the daemon. Blocks: the certificate of the gateway
+/// is made at its first start, and passwords are read.
 ///
 /// # Errors
 /// When a link can't be read as it is written.
 pub fn tasks(
     plan: &Plan,
+    wanted: &[(LinkId, LinkId)],
     state: &Path,
     scans: &mpsc::Sender<Polled>,
     start: Instant,
@@ -100,14 +103,16 @@ pub fn tasks(
     #[cfg(not(feature = "opcua"))]
     let (identity, _unused) = ((), state);
     let mut first_group = 0;
-    let mut tasks = Vec::with_capacity(plan.links.len());
-    for (id, link) in (0..).map(LinkId).zip(&plan.links) {
-        let bench = Bench { plan, id, link, first_group, scans, start };
-        tasks.push(match &link.transport {
-            Transport::ModbusTcp { host, port } => bench.tcp(host, *port)?,
-            Transport::ModbusLine(line) => bench.line(line)?,
-            Transport::OpcUa(server) => bench.opcua(server, &identity)?,
-        });
+    let mut tasks = Vec::with_capacity(wanted.len());
+    for (place, link) in (0..).map(LinkId).zip(&plan.links) {
+        if let Some(&(_, id)) = wanted.iter().find(|(wanted, _)| *wanted == place) {
+            let bench = Bench { plan, id, link, first_group, scans, start };
+            tasks.push(match &link.transport {
+                Transport::ModbusTcp { host, port } => bench.tcp(host, *port)?,
+                Transport::ModbusLine(line) => bench.line(line)?,
+                Transport::OpcUa(server) => bench.opcua(server, &identity)?,
+            });
+        }
         first_group += u32::try_from(link.groups.len()).unwrap_or(u32::MAX);
     }
     Ok(tasks)

@@ -9,18 +9,24 @@ mod cli;
 mod clock;
 mod commands;
 mod condition;
+mod control;
+mod crew;
 mod drivers;
 mod gateway;
+mod idiom;
 mod lines;
 mod logging;
 #[cfg(feature = "opcua")]
 mod opcua;
 mod outbox;
+mod reload;
 mod rooms;
 mod secrets;
+mod service;
 mod stages;
 mod status;
 mod summary;
+mod tap;
 
 use std::process::ExitCode;
 

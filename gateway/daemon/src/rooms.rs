@@ -1,6 +1,6 @@
 //! All rooms of a running gateway, seen from outside: who is asked for what `/healthz` says.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
 use forehearth_buffer::{Buffer, StorageState};
@@ -8,7 +8,10 @@ use forehearth_model::{DestinationLedger, Ledger};
 
 use crate::clock;
 use crate::condition::Conditioner;
-use crate::status::{BrokerState, BufferState, DestinationBooks, LinkState, Snapshot};
+use crate::reload::Standing;
+use crate::status::{
+    BrokerState, BufferState, DestinationBooks, LinkState, Problem, ReloadState, Snapshot,
+};
 
 /// Handles on every room.
 pub struct Rooms {
@@ -21,9 +24,34 @@ pub struct Rooms {
     /// The buffer.
     pub buffer: Arc<Buffer>,
     /// Field links with their names.
-    pub links: Vec<(String, Arc<forehearth_source::LinkStatus>)>,
+    pub links: Named<forehearth_source::LinkStatus>,
     /// Broker links with their names.
-    pub brokers: Vec<(String, Arc<forehearth_publish::LinkStatus>)>,
+    pub brokers: Named<forehearth_publish::LinkStatus>,
+    /// How the plan in force came to be.
+    pub standing: Standing,
+}
+
+/// What has a name and a state. A reload changes who is there.
+#[derive(Debug)]
+pub struct Named<S>(RwLock<Vec<(String, Arc<S>)>>);
+
+impl<S> Default for Named<S> {
+    fn default() -> Self {
+        Self(RwLock::default())
+    }
+}
+
+impl<S> Named<S> {
+    /// Who is there from now on.
+    pub fn set(&self, all: Vec<(String, Arc<S>)>) {
+        // A list is whole after each change, so a panic elsewhere harms none.
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = all;
+    }
+
+    /// Who is there now.
+    pub fn get(&self) -> Vec<(String, Arc<S>)> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 impl Rooms {
@@ -31,11 +59,15 @@ impl Rooms {
     pub fn snapshot(&self) -> Snapshot {
         let ledger = self.conditioner.ledger();
         let buffer = self.buffer_state();
+        let reload = self.standing.state();
         let problems = problems(&ledger, &buffer);
+        let warnings = warnings(&reload);
         let usage = usage();
         Snapshot {
             healthy: problems.is_empty(),
             problems,
+            warnings,
+            reload,
             gateway: self.gateway.clone(),
             version: env!("CARGO_PKG_VERSION"),
             epoch: self.buffer.epoch().0,
@@ -48,8 +80,8 @@ impl Rooms {
             batched: ledger.batched,
             imbalance: ledger.imbalance(),
             destinations: ledger.destinations.into_iter().map(books).collect(),
-            brokers: self.brokers.iter().map(|(name, status)| broker(name, status)).collect(),
-            links: self.links.iter().map(|(name, status)| link(name, status)).collect(),
+            brokers: self.brokers.get().iter().map(|(name, status)| broker(name, status)).collect(),
+            links: self.links.get().iter().map(|(name, status)| link(name, status)).collect(),
             buffer,
             memory_bytes: usage.0,
             cpu_ms: usage.1,
@@ -82,21 +114,59 @@ impl Rooms {
 
 /// What an operator has to know, in words; nothing when all is well. An absent
 /// broker or device is no problem of the gateway's.
-fn problems(ledger: &Ledger, buffer: &BufferState) -> Vec<String> {
+fn problems(ledger: &Ledger, buffer: &BufferState) -> Vec<Problem> {
     let mut problems = Vec::new();
     if ledger.imbalance() != 0 {
-        problems.push(format!(
-            "the books are off by {} readings: a defect, please report it",
-            ledger.imbalance()
+        problems.push(Problem::new(
+            "FH9001",
+            format!(
+                "the books are off by {} readings: a defect, please report it",
+                ledger.imbalance()
+            ),
         ));
     }
     if buffer.state != "ok" {
-        problems.push(format!(
-            "storage is down, readings are kept in memory as long as it lasts: {}",
-            buffer.state
+        problems.push(Problem::new(
+            "FH9002",
+            format!(
+                "storage is down, readings are kept in memory as long as it lasts: {}",
+                buffer.state
+            ),
         ));
     }
     problems
+}
+
+/// What somebody should look at although all goes well.
+fn warnings(reload: &ReloadState) -> Vec<Problem> {
+    let mut warnings = Vec::new();
+    if !reload.refused.is_empty() {
+        warnings.push(Problem::new(
+            "FH9003",
+            format!("the files were not taken up, the configuration before runs on: {}", reload.refused),
+        ));
+    }
+    if let Some(seconds) = reload.unconfirmed_seconds {
+        warnings.push(Problem::new(
+            "FH9004",
+            format!(
+                "the last reload is taken back in {seconds} s unless `forehearth reload --confirmed` comes"
+            ),
+        ));
+    }
+    if !reload.rolled_back.is_empty() {
+        warnings.push(Problem::new(
+            "FH9005",
+            format!("{}; the files say something else than what runs", reload.rolled_back),
+        ));
+    }
+    if !reload.at_next_start.is_empty() {
+        warnings.push(Problem::new(
+            "FH9006",
+            format!("changes to {} take effect at the next start", reload.at_next_start.join(", ")),
+        ));
+    }
+    warnings
 }
 
 fn books(ledger: DestinationLedger) -> DestinationBooks {

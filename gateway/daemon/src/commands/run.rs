@@ -31,7 +31,7 @@ pub fn run(args: &RunArgs) -> ExitCode {
     let outcome = match runtime {
         Ok(runtime) => runtime.block_on(async {
             let stop = stop_signal()?;
-            gateway::run(plan, &args.state, stop).await
+            gateway::run(plan, &args.config, &args.state, stop).await
         }),
         Err(error) => Err(error.into()),
     };

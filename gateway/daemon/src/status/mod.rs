@@ -6,4 +6,4 @@ mod server;
 mod snapshot;
 
 pub use server::serve;
-pub use snapshot::{BrokerState, BufferState, DestinationBooks, LinkState, Snapshot};
+pub use snapshot::{BrokerState, BufferState, DestinationBooks, LinkState, Problem, ReloadState, Snapshot};

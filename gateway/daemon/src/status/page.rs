@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::snapshot::Snapshot;
+use super::snapshot::{Problem, Snapshot};
 
 /// Renders the page. It reloads itself every two seconds and needs no script.
 pub fn render(snapshot: &Snapshot) -> String {
@@ -23,7 +23,7 @@ pub fn render(snapshot: &Snapshot) -> String {
         verdict = if snapshot.healthy {
             "The books balance. 账目平衡。".to_owned()
         } else {
-            escape(&snapshot.problems.join("; "))
+            escape(&told(&snapshot.problems))
         },
         epoch = snapshot.epoch,
         uptime = snapshot.uptime_seconds,
@@ -122,6 +122,11 @@ fn table(
     html.push_str("</table>");
 }
 
+/// Codes and words of all of these.
+fn told(problems: &[Problem]) -> String {
+    problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("; ")
+}
+
 /// Text that came from a map or a peer must not become markup.
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
@@ -130,12 +135,12 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::render;
-    use crate::status::snapshot::Snapshot;
+    use crate::status::snapshot::{Problem, Snapshot};
 
     #[test]
     fn text_of_a_peer_never_becomes_markup() {
         let snapshot = Snapshot {
-            problems: vec!["<script>alert(1)</script>".to_owned()],
+            problems: vec![Problem::new("FH9002", "<script>alert(1)</script>")],
             ..Snapshot::default()
         };
         assert!(!render(&snapshot).contains("<script>"));

@@ -7,8 +7,12 @@ use serde::Serialize;
 pub struct Snapshot {
     /// Whether the books balance and storage takes what it must.
     pub healthy: bool,
-    /// What is wrong, in words with a code; empty when healthy.
-    pub problems: Vec<String>,
+    /// What is wrong; empty when healthy.
+    pub problems: Vec<Problem>,
+    /// What somebody should look at although all goes well.
+    pub warnings: Vec<Problem>,
+    /// How the configuration in force came to be.
+    pub reload: ReloadState,
     /// `[gateway] id`.
     pub gateway: String,
     /// Version of this program.
@@ -43,6 +47,45 @@ pub struct Snapshot {
     pub memory_bytes: u64,
     /// Processor time of the process in milliseconds.
     pub cpu_ms: u64,
+}
+
+/// Something an operator has to know. `forehearth explain CODE` says what to do.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// Stable, FH and four digits.
+    pub code: &'static str,
+    /// In words, with what it is about.
+    pub text: String,
+}
+
+impl Problem {
+    /// A problem in words.
+    pub fn new(code: &'static str, text: impl Into<String>) -> Self {
+        Self { code, text: text.into() }
+    }
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.code, self.text)
+    }
+}
+
+/// How the configuration in force came to be.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ReloadState {
+    /// Configurations taken up since start, the first one included.
+    pub count: u64,
+    /// When the one in force was taken up, RFC 3339.
+    pub since: String,
+    /// Why the files as they are were not taken up; empty when they were.
+    pub refused: String,
+    /// Seconds until the last reload is taken back; `None` when it is for good.
+    pub unconfirmed_seconds: Option<u64>,
+    /// That the last reload was taken back; empty when not.
+    pub rolled_back: String,
+    /// Sections whose changes wait for the next start.
+    pub at_next_start: Vec<String>,
 }
 
 /// A destination's side of the books, in readings.
