@@ -8,7 +8,7 @@ SHELL := /bin/bash
 # nextest runs every test in a process of its own, and so more at once.
 TEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest run || echo test --lib --bins --tests)
 
-.PHONY: help demo test soak bench format lint doc binaries
+.PHONY: help demo test soak fuzz bench format lint doc binaries
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,9 +26,20 @@ test: ## Format, lints, docs, unit, property and end-to-end tests. Starts its ow
 
 # make test: a few seconds. make soak SEEDS=1000000: half an hour.
 SEEDS ?= 10000
+# Hostile answers of Modbus devices. make test: 3,000.
+HOSTILE ?= 100000
 
-soak: ## The buffer under SEEDS random histories of faults; a seed that fails is printed.
+soak: ## The buffer under SEEDS histories of faults, Modbus under HOSTILE wrong answers; a seed that fails is printed.
 	FOREHEARTH_SEEDS=$(SEEDS) cargo test --locked --package forehearth-buffer --lib -- --nocapture chance
+	@$(MAKE) --no-print-directory binaries
+	FOREHEARTH_HOSTILE=$(HOSTILE) cargo test --locked --package forehearth-tests --test modbus -- --nocapture --test-threads 1 wrong_value hostile
+
+# Seconds for each target of protocols/modbus/fuzz.
+TIME ?= 60
+
+fuzz: ## Whatever a Modbus device may send, TIME seconds for each of four targets.
+	@tests/setup/install.sh test
+	protocols/modbus/fuzz/run.sh $(TIME)
 
 bench: ## Values per second, CPU, memory, latency and bytes per value, printed.
 	@tests/setup/install.sh test

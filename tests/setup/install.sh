@@ -37,6 +37,9 @@ need_packages() {
     # A compiler without the C library's headers can't build SQLite.
     [ -e /usr/include/stdio.h ] || need libc6-dev "headers of the C library, for SQLite"
     [ "$wanted" = test ] || return 0
+    have c++ || need g++ "builds the runtime of the fuzz targets"
+    [ -e /usr/include/modbus/modbus.h ] \
+        || need libmodbus-dev "a Modbus server that somebody else wrote, built by the tests"
     have mosquitto || need mosquitto "the broker the tests publish to"
     have python3 || need python3 "runs the Modbus device and Sparkplug consumer of the tests"
     have python3 && python3 -c 'import ensurepip, venv' 2>/dev/null \
