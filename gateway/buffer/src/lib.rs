@@ -47,6 +47,7 @@ mod keeper;
 mod outbox;
 mod ram;
 mod retention;
+mod share;
 mod shelf;
 mod sqlite;
 mod stock;

@@ -4,12 +4,9 @@ use std::time::{Duration, Instant};
 
 use forehearth_model::{Lane, Stamp};
 
+use crate::share::Shares;
 use crate::shelf::{Shelf, Shelved};
 use crate::storage::Room;
-
-/// Stamps before 2020-01-01 come from a clock that was never set; their age
-/// is not known.
-const NEVER_SET: Stamp = Stamp::from_millis(1_577_836_800_000);
 
 /// The wall clock has to go steadily this long before anything expires by it.
 /// Chosen: longer than an NTP client needs to correct itself after boot.
@@ -47,19 +44,26 @@ impl Retention {
     }
 
     /// A segment is sealed at this size.
-    pub(crate) fn segment_size(&self) -> u64 {
-        (self.max_size / SEGMENTS_PER_BUDGET).clamp(SMALLEST_SEGMENT, LARGEST_SEGMENT)
+    pub(crate) fn segment_size(&self, shares: &Shares) -> u64 {
+        let part = (self.max_size / SEGMENTS_PER_BUDGET).min(shares.largest_segment());
+        part.clamp(SMALLEST_SEGMENT, LARGEST_SEGMENT)
     }
 
     /// A segment is sealed at this age, so that expiry goes in small steps too.
-    pub(crate) fn segment_age(&self) -> Duration {
-        self.max_age / 14
+    pub(crate) fn segment_age(&self, shares: &Shares) -> Duration {
+        self.max_age.min(shares.shortest_age()) / 14
     }
 
     /// The segment to shed next, when `coming` more bytes do not fit: the
     /// oldest of the live lane, alarms only when no live one is left. Only
     /// what is owed counts as lost; a segment nobody waits for goes first.
-    pub(crate) fn shed(&mut self, shelf: &Shelf, room: Room, coming: u64) -> Option<u64> {
+    pub(crate) fn shed(
+        &mut self,
+        shelf: &Shelf,
+        shares: &Shares,
+        room: Room,
+        coming: u64,
+    ) -> Option<u64> {
         let within_budget = shelf.bytes() + room.other + coming <= self.max_size;
         let crowded = room.free < self.reserve.saturating_add(coming);
         if within_budget && (!crowded || self.credit >= coming) {
@@ -68,37 +72,55 @@ impl Retention {
             self.credit -= if crowded { coming } else { self.credit };
             return None;
         }
-        let seq = self.oldest(shelf)?;
+        let seq = self.oldest(shelf, shares)?;
         let freed = shelf.iter().find(|s| s.segment.seq == seq).map_or(0, |s| s.segment.bytes);
         self.credit += if crowded { freed } else { 0 };
         Some(seq)
     }
 
-    /// What goes first: what nobody waits for, then the oldest of the live
-    /// lane, then alarms. Alarms beyond half of the budget go before, or those
-    /// of a destination that is away for good would leave the others no room.
-    pub(crate) fn oldest(&self, shelf: &Shelf) -> Option<u64> {
+    /// What goes first: what nobody waits for, then the oldest of those who
+    /// keep more than their share, then the oldest of all. Live readings
+    /// before alarms, unless alarms crowd: a destination that fetches none
+    /// must not push out the live readings for good.
+    pub(crate) fn oldest(&self, shelf: &Shelf, shares: &Shares) -> Option<u64> {
+        let beyond = shares.beyond(shelf);
+        let hoarded = |s: &&Shelved| {
+            let waiting = s.owed.iter().zip(&beyond).filter(|(owed, _)| owed.rows > 0);
+            waiting.into_iter().all(|(_, &beyond)| beyond)
+        };
         let done = shelf.iter().find(|shelved| shelved.is_done());
-        let alarms: u64 = lane(shelf, Lane::Alarm).map(|shelved| shelved.segment.bytes).sum();
-        let alarm = || lane(shelf, Lane::Alarm).next();
-        let crowding = || alarm().filter(|_| alarms > self.max_size / 2);
-        let live = || lane(shelf, Lane::Live).next();
-        done.or_else(crowding).or_else(live).or_else(alarm).map(|shelved| shelved.segment.seq)
+        done.or_else(|| self.first(shelf, hoarded))
+            .or_else(|| self.first(shelf, |_| true))
+            .map(|shelved| shelved.segment.seq)
     }
 
-    /// Segments whose youngest reading is older than `max_age`. Nothing
-    /// expires while the wall clock was stepped recently or never set.
-    pub(crate) fn expired(&mut self, shelf: &Shelf, now: Instant, wall: Stamp) -> Vec<u64> {
+    fn first<'a>(
+        &self,
+        shelf: &'a Shelf,
+        among: impl Fn(&&Shelved) -> bool,
+    ) -> Option<&'a Shelved> {
+        let of = |wanted: Lane| lane(shelf, wanted).filter(&among);
+        let alarms: u64 = of(Lane::Alarm).map(|shelved| shelved.segment.bytes).sum();
+        let crowding = of(Lane::Alarm).next().filter(|_| alarms > self.max_size / 2);
+        crowding.or_else(|| of(Lane::Live).next()).or_else(|| of(Lane::Alarm).next())
+    }
+
+    /// Segments whose youngest reading is too old: for everybody, and for one
+    /// destination. Nothing expires while the wall clock was stepped recently
+    /// or never set.
+    pub(crate) fn expired(
+        &mut self,
+        shelf: &Shelf,
+        shares: &Shares,
+        now: Instant,
+        wall: Stamp,
+    ) -> (Vec<u64>, Vec<(usize, u64)>) {
         if !self.is_steady(now, wall) {
-            return Vec::new();
+            return (Vec::new(), Vec::new());
         }
-        let age = i64::try_from(self.max_age.as_micros()).unwrap_or(i64::MAX);
-        let limit = Stamp(wall.micros().saturating_sub(age));
-        shelf
-            .iter()
-            .filter(|s| !s.is_done() && s.segment.to < limit && s.segment.to > NEVER_SET)
-            .map(|s| s.segment.seq)
-            .collect()
+        let old = |s: &&Shelved| !s.is_done() && s.is_older(self.max_age, wall);
+        let all = shelf.iter().filter(old).map(|s| s.segment.seq).collect();
+        (all, shares.expired(shelf, wall))
     }
 
     fn is_steady(&mut self, now: Instant, wall: Stamp) -> bool {
@@ -128,6 +150,8 @@ mod tests {
     use forehearth_model::{Epoch, Lane, Stamp};
 
     use super::Retention;
+    use crate::destination::Destination;
+    use crate::share::Shares;
     use crate::shelf::{Owed, Segment, Shelf, Shelved};
     use crate::storage::Room;
 
@@ -162,6 +186,53 @@ mod tests {
         Room { other: 0, free: u64::MAX }
     }
 
+    /// One destination without a limit.
+    fn one() -> Shares {
+        Shares::new([Some(&Destination::new("plant"))].into_iter(), 1000)
+    }
+
+    /// The same file with what each of two destinations is owed of it.
+    fn owed(mut of: Shelved, plant: u64, cloud: u64) -> Shelved {
+        of.owed = [plant, cloud].map(|rows| Owed { rows, readings: rows }).to_vec();
+        of
+    }
+
+    #[test]
+    fn who_keeps_within_its_share_loses_nothing_to_one_that_is_away_for_long() {
+        let mut retention = Retention::new(1000, 0, DAY);
+        let (plant, cloud) = (Destination::new("plant"), Destination::new("cloud"));
+        let shares = Shares::new([Some(&plant), Some(&cloud)].into_iter(), 1000);
+        // Plant was away first and catches up slowly; then cloud went away, alarms and all.
+        let mut shelf = shelf([
+            owed(shelved(1, Lane::Live, 300, DAY * 9, 0), 10, 0),
+            owed(shelved(2, Lane::Alarm, 200, DAY * 8, 0), 0, 10),
+            owed(shelved(3, Lane::Live, 250, DAY * 7, 0), 0, 10),
+            owed(shelved(4, Lane::Live, 250, DAY * 6, 0), 0, 10),
+        ]);
+        for expected in [3, 4, 2] {
+            let cloud_is_beyond = shares.beyond(&shelf)[1];
+            let shed = retention.shed(&shelf, &shares, free(), 100);
+            assert_eq!(shed, cloud_is_beyond.then_some(expected), "{expected}");
+            shelf.remove(expected);
+        }
+        assert_eq!(retention.oldest(&shelf, &shares), Some(1), "nothing else is left");
+    }
+
+    #[test]
+    fn a_limit_costs_its_destination_the_oldest_live_readings_and_nobody_else() {
+        let (plant, mut cloud) = (Destination::new("plant"), Destination::new("cloud"));
+        cloud.max_size = Some(500);
+        let shares = Shares::new([Some(&plant), Some(&cloud)].into_iter(), 10_000);
+        let mut shelf = shelf([
+            owed(shelved(1, Lane::Alarm, 200, DAY, 0), 10, 10),
+            owed(shelved(2, Lane::Live, 200, DAY, 0), 10, 10),
+            owed(shelved(3, Lane::Live, 200, DAY, 0), 10, 10),
+        ]);
+        assert_eq!(shares.over_limit(&shelf), Some((1, 2)));
+        shelf.get_mut(2).unwrap().owed[1] = Owed::default();
+        assert_eq!(shares.over_limit(&shelf), None);
+    }
+
     #[test]
     fn what_nobody_waits_for_goes_first_then_live_then_alarms() {
         let mut retention = Retention::new(1000, 0, DAY);
@@ -171,10 +242,10 @@ mod tests {
             shelved(3, Lane::Live, 300, DAY, 0),
         ]);
         for expected in [3, 2, 1] {
-            assert_eq!(retention.shed(&shelf, free(), 900), Some(expected));
+            assert_eq!(retention.shed(&shelf, &one(), free(), 900), Some(expected));
             shelf.remove(expected);
         }
-        assert_eq!(retention.shed(&shelf, free(), 900), None);
+        assert_eq!(retention.shed(&shelf, &one(), free(), 900), None);
     }
 
     #[test]
@@ -185,9 +256,9 @@ mod tests {
             shelved(2, Lane::Alarm, 300, DAY, 10),
             shelved(3, Lane::Live, 300, DAY, 10),
         ]);
-        assert_eq!(retention.oldest(&shelf), Some(1));
+        assert_eq!(retention.oldest(&shelf, &one()), Some(1));
         shelf.remove(1);
-        assert_eq!(retention.oldest(&shelf), Some(3));
+        assert_eq!(retention.oldest(&shelf, &one()), Some(3));
     }
 
     #[test]
@@ -198,7 +269,7 @@ mod tests {
         let crowded = Room { other: 0, free: 100 };
         let mut shed = 0;
         for _ in 0..20 {
-            while let Some(seq) = retention.shed(&shelf, crowded, 100) {
+            while let Some(seq) = retention.shed(&shelf, &one(), crowded, 100) {
                 shelf.remove(seq);
                 shed += 1;
             }
@@ -218,7 +289,7 @@ mod tests {
         let mut at = |seconds: u64, stepped: i64| {
             let since = i64::try_from(seconds).unwrap() * 1_000_000;
             let now = begun + Duration::from_secs(seconds);
-            retention.expired(&shelf, now, Stamp(NOW.0 + since + stepped))
+            retention.expired(&shelf, &one(), now, Stamp(NOW.0 + since + stepped)).0
         };
         let year = 365 * 86_400 * 1_000_000;
         assert!(at(0, 0).is_empty(), "the clock is not known yet");
@@ -237,8 +308,8 @@ mod tests {
         old.segment.to = Stamp(3_600_000_000);
         let shelf = shelf([old]);
         let begun = Instant::now();
-        assert!(retention.expired(&shelf, begun, NOW).is_empty());
+        assert!(retention.expired(&shelf, &one(), begun, NOW).0.is_empty());
         let later = (begun + Duration::from_secs(3600), Stamp(NOW.0 + 3_600_000_000));
-        assert!(retention.expired(&shelf, later.0, later.1).is_empty());
+        assert!(retention.expired(&shelf, &one(), later.0, later.1).0.is_empty());
     }
 }

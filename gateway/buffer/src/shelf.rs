@@ -1,8 +1,14 @@
 //! What is on disk: the segments, and how much of each every destination still has to get.
 
+use std::time::Duration;
+
 use forehearth_model::{BatchId, Epoch, Lane, Stamp};
 
 use crate::cursor::slot;
+
+/// Stamps before 2020-01-01 come from a clock that was never set; their age
+/// is not known.
+const NEVER_SET: Stamp = Stamp::from_millis(1_577_836_800_000);
 
 /// What a segment file says about itself.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -58,6 +64,13 @@ impl Shelved {
     /// Nobody waits for any of it.
     pub(crate) fn is_done(&self) -> bool {
         self.owed.iter().all(|owed| owed.rows == 0)
+    }
+
+    /// Its youngest reading is older than this, as far as its clock was set.
+    pub(crate) fn is_older(&self, age: Duration, wall: Stamp) -> bool {
+        let age = i64::try_from(age.as_micros()).unwrap_or(i64::MAX);
+        let to = self.segment.to;
+        to.micros() < wall.micros().saturating_sub(age) && to > NEVER_SET
     }
 }
 

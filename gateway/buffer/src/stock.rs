@@ -13,6 +13,7 @@ use crate::destination::Destination;
 use crate::gaps::Gaps;
 use crate::keeper::replay::Behind;
 use crate::ram::{Ram, Row, Sealed};
+use crate::share::Shares;
 use crate::shelf::{Owed, Segment, Shelf, Shelved};
 use crate::storage::{Hole, Piece};
 
@@ -135,14 +136,7 @@ impl Stock {
     /// A whole segment is lost to all who wait for it; its file may go.
     pub(crate) fn lose_segment(&mut self, seq: u64, cause: GapCause, wall: Stamp) {
         let Some(Shelved { segment, owed, .. }) = self.shelf.remove(seq) else { return };
-        let loss = Loss {
-            lane: segment.lane,
-            first: BatchId::new(segment.epoch, segment.first),
-            last: segment.last_id(),
-            prev: segment.prev,
-            from: segment.from,
-            to: segment.to,
-        };
+        let loss = Loss::of(&segment);
         if segment.epoch == self.epoch {
             let numbers = segment.first..=segment.last;
             let held: Vec<u64> =
@@ -157,6 +151,39 @@ impl Stock {
         for (destination, owed) in owed.into_iter().enumerate().filter(|(_, owed)| owed.rows > 0) {
             self.give_up(destination, &loss, owed, cause, wall);
         }
+    }
+
+    /// A segment is lost to one destination; the others still wait for it.
+    pub(crate) fn lose_for_one(
+        &mut self,
+        destination: usize,
+        seq: u64,
+        cause: GapCause,
+        wall: Stamp,
+    ) {
+        let Some(shelved) = self.shelf.get_mut(seq) else { return };
+        let owed = std::mem::take(&mut shelved.owed[destination]);
+        let loss = Loss::of(&shelved.segment);
+        if owed.rows == 0 {
+            return;
+        }
+        if loss.first.epoch == self.epoch {
+            let numbers = loss.first.number..=loss.last.number;
+            let bit = self.claims[destination].bit();
+            let held = self.ram.lanes[slot(loss.lane)].range(numbers);
+            let held: Vec<u64> = held.filter(|(_, h)| h.owed & bit != 0).map(|(&n, _)| n).collect();
+            for number in held {
+                let id = BatchId::new(self.epoch, number);
+                self.claims[destination].give_up(loss.lane, id, true);
+                self.ram.clear(loss.lane, number, destination);
+            }
+        }
+        self.give_up(destination, &loss, owed, cause, wall);
+    }
+
+    /// How much of this budget each destination may take.
+    pub(crate) fn shares(&self, budget: u64) -> Shares {
+        Shares::new(self.claims.iter().map(|claim| claim.destination.as_ref()), budget)
     }
 
     /// The stretches of a segment behind a hole a destination is not finished with.
@@ -446,6 +473,20 @@ struct Loss {
     prev: u64,
     from: Stamp,
     to: Stamp,
+}
+
+impl Loss {
+    /// All of a segment.
+    fn of(segment: &Segment) -> Self {
+        Self {
+            lane: segment.lane,
+            first: BatchId::new(segment.epoch, segment.first),
+            last: segment.last_id(),
+            prev: segment.prev,
+            from: segment.from,
+            to: segment.to,
+        }
+    }
 }
 
 /// A stretch of one segment to be read for a destination.

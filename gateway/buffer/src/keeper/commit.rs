@@ -8,6 +8,7 @@ use super::{Current, Keeper, RETENTION_TICK};
 use crate::catalogues::Catalogue;
 use crate::cursor::{LANES, slot};
 use crate::ram::Row;
+use crate::share::Shares;
 use crate::storage::{SegmentHead, StorageCode, StorageError};
 
 /// A commit is started at least this long before it is due.
@@ -58,7 +59,7 @@ impl Keeper {
             let hash = rows.first().map_or_else(Default::default, |row| row.catalogue);
             (hash, catalogues.get(hash).unwrap_or_default())
         };
-        let most = self.retention.segment_size();
+        let most = self.segment_size();
         for rows in &mut rows {
             let mut sum = 0;
             let fitting = rows.iter().take_while(|row| {
@@ -111,6 +112,14 @@ impl Keeper {
         Ok(())
     }
 
+    fn shares(&self) -> Shares {
+        self.shared.lock().stock.shares(self.shared.settings.max_size)
+    }
+
+    fn segment_size(&self) -> u64 {
+        self.retention.segment_size(&self.shares())
+    }
+
     /// Disk a commit may need beyond its payload, within a small budget too.
     fn overhead(&self) -> u64 {
         OVERHEAD.min(self.shared.settings.max_size / 8)
@@ -133,8 +142,9 @@ impl Keeper {
         };
         self.current[slot(lane)] = Some(Current { seq, started, catalogue: catalogue.0 });
         let segment = self.storage.commit(seq, rows)?;
-        let full = segment.bytes >= self.retention.segment_size()
-            || now.saturating_duration_since(started) >= self.retention.segment_age();
+        let shares = self.shares();
+        let full = segment.bytes >= self.retention.segment_size(&shares)
+            || now.saturating_duration_since(started) >= self.retention.segment_age(&shares);
         self.shared.lock().stock.written(segment, rows);
         if full { self.seal(slot(lane)) } else { Ok(()) }
     }
@@ -143,13 +153,9 @@ impl Keeper {
         let seq = self.next_seq;
         self.next_seq += 1;
         self.created.insert(seq);
-        let head = SegmentHead {
-            seq,
-            epoch: self.shared.lock().stock.epoch,
-            lane,
-            catalogue: catalogue.clone(),
-            size: self.retention.segment_size(),
-        };
+        let size = self.segment_size();
+        let epoch = self.shared.lock().stock.epoch;
+        let head = SegmentHead { seq, epoch, lane, catalogue: catalogue.clone(), size };
         self.storage.create(&head)?;
         Ok(seq)
     }
@@ -184,7 +190,8 @@ impl Keeper {
             let room = self.storage.room()?;
             let shed = {
                 let state = self.shared.lock();
-                self.retention.shed(&state.stock.shelf, room, coming)
+                let shares = state.stock.shares(self.shared.settings.max_size);
+                self.retention.shed(&state.stock.shelf, &shares, room, coming)
             };
             match shed {
                 Some(seq) => self.lose(seq, GapCause::Shed)?,
@@ -196,7 +203,11 @@ impl Keeper {
     /// The volume is full although the budget is not: the oldest makes room.
     /// Whether there was anything to shed.
     fn shed_for_space(&mut self) -> Result<bool, StorageError> {
-        let oldest = self.retention.oldest(&self.shared.lock().stock.shelf);
+        let oldest = {
+            let state = self.shared.lock();
+            let shares = state.stock.shares(self.shared.settings.max_size);
+            self.retention.oldest(&state.stock.shelf, &shares)
+        };
         let Some(seq) = oldest else { return Ok(false) };
         self.lose(seq, GapCause::Shed)?;
         Ok(true)
@@ -222,6 +233,20 @@ impl Keeper {
         }
     }
 
+    /// What is too much or too old for one destination is lost to it alone;
+    /// the file stays as long as others wait for it.
+    fn keep_within_limits(&self, expired: &[(usize, u64)]) {
+        let wall = self.shared.clock.wall();
+        let mut state = self.shared.lock();
+        let shares = state.stock.shares(self.shared.settings.max_size);
+        for &(seat, seq) in expired {
+            state.stock.lose_for_one(seat, seq, GapCause::Expired, wall);
+        }
+        while let Some((seat, seq)) = shares.over_limit(&state.stock.shelf) {
+            state.stock.lose_for_one(seat, seq, GapCause::Shed, wall);
+        }
+    }
+
     /// Removes segments nobody waits for.
     pub(super) fn release(&mut self) -> Result<(), StorageError> {
         let done = self.shared.lock().stock.shelf.done();
@@ -244,10 +269,15 @@ impl Keeper {
         }
         self.looked_at = now;
         let wall = self.shared.clock.wall();
-        let expired = self.retention.expired(&self.shared.lock().stock.shelf, now, wall);
+        let (expired, for_one) = {
+            let state = self.shared.lock();
+            let shares = state.stock.shares(self.shared.settings.max_size);
+            self.retention.expired(&state.stock.shelf, &shares, now, wall)
+        };
         for seq in expired {
             self.lose(seq, GapCause::Expired)?;
         }
+        self.keep_within_limits(&for_one);
         for lane in 0..2 {
             let Some(Current { seq, started, .. }) = self.current[lane] else { continue };
             let done = self.shared.lock().stock.shelf.get_mut(seq).is_none_or(|s| s.is_done());

@@ -67,6 +67,7 @@ struct World {
     disk: Disk,
     clock: Arc<VirtualClock>,
     settings: Settings,
+    destinations: Vec<Destination>,
     keeper: Option<Keeper>,
     shared: Arc<Shared>,
     outboxes: Vec<Outbox>,
@@ -102,7 +103,12 @@ impl World {
             reserve: [0, 10_000][rng.usize(..2)],
             memory: [20_000, 60_000, 1 << 20][rng.usize(..3)],
         };
-        Self::with(rng, medium, settings)
+        let mut destinations = NAMES.map(Destination::new).to_vec();
+        if rng.bool() {
+            destinations[1].max_size = rng.choice([None, Some(20_000), Some(100_000)]).unwrap();
+            destinations[1].max_age = rng.choice([None, Some(Duration::from_secs(650))]).unwrap();
+        }
+        Self::with(rng, medium, settings, destinations)
     }
 
     /// Room for everything, and a disk that works.
@@ -116,20 +122,22 @@ impl World {
             reserve: 0,
             memory: 1 << 20,
         };
-        Self::with(rng, Medium::new(Rng::with_seed(1), None, None), settings)
+        let medium = Medium::new(Rng::with_seed(1), None, None);
+        Self::with(rng, medium, settings, NAMES.map(Destination::new).to_vec())
     }
 
-    fn with(rng: Rng, medium: Medium, settings: Settings) -> Self {
+    fn with(rng: Rng, medium: Medium, settings: Settings, destinations: Vec<Destination>) -> Self {
         let disk = Disk::new(medium);
         let start = Instant::now();
         let clock =
             Arc::new(VirtualClock { start, now: Mutex::new(start), stepped: Mutex::new(0) });
-        let (keeper, shared) = open(&disk, &clock, &settings);
+        let (keeper, shared) = open(&disk, &clock, &settings, &destinations);
         let mut world = Self {
             rng,
             disk,
             clock,
             settings,
+            destinations,
             keeper: Some(keeper),
             shared,
             outboxes: Vec::new(),
@@ -275,7 +283,7 @@ impl World {
     fn reload(&mut self) {
         let wall = self.clock.wall();
         let link = self.rng.usize(..NAMES.len());
-        let names = NAMES.map(Destination::new);
+        let names = self.destinations.clone();
         if self.rng.bool() {
             let mut state = self.shared.lock();
             let stays = names.iter().filter(|to| to.name != NAMES[link]).cloned();
@@ -329,7 +337,7 @@ impl World {
         }
         // A daemon does not start twice in one second; see `next_epoch`.
         self.clock.set(self.clock.now() + Duration::from_millis(1001));
-        let (keeper, shared) = open(&self.disk, &self.clock, &self.settings);
+        let (keeper, shared) = open(&self.disk, &self.clock, &self.settings, &self.destinations);
         (self.keeper, self.shared) = (Some(keeper), shared);
         (self.number, self.batched) = (0, 0);
         // A run without a trace may share its number with a later one when the
@@ -472,11 +480,15 @@ impl World {
     }
 }
 
-fn open(disk: &Disk, clock: &Arc<VirtualClock>, settings: &Settings) -> (Keeper, Arc<Shared>) {
-    let names = NAMES.map(Destination::new);
+fn open(
+    disk: &Disk,
+    clock: &Arc<VirtualClock>,
+    settings: &Settings,
+    destinations: &[Destination],
+) -> (Keeper, Arc<Shared>) {
     let clock: Arc<dyn Clock> = Arc::clone(clock) as Arc<dyn Clock>;
     let catalogue = (CatalogueHash(1), Bytes::new());
-    Keeper::open(settings.clone(), &names, catalogue, Box::new(disk.clone()), clock).unwrap()
+    Keeper::open(settings.clone(), destinations, catalogue, Box::new(disk.clone()), clock).unwrap()
 }
 
 #[test]
