@@ -16,6 +16,7 @@ mod address;
 mod backoff;
 mod board;
 mod event;
+mod explore;
 mod fault;
 mod flight;
 mod identity;
@@ -40,6 +41,7 @@ mod write;
 
 pub use address::{Address, Part};
 pub use board::Tally;
+pub use explore::{ExploreError, Explorer, Facts, Found, Greeting, greet, knock};
 pub use identity::{Identity, IdentityError};
 pub use node::{NodeError, NodeRef, is_alias};
 pub use poller::OpcUaPoller;

@@ -44,7 +44,7 @@ impl NamespaceTable {
         u16::try_from(place).ok()
     }
 
-    fn uri(&self, index: u16) -> Option<&str> {
+    pub(crate) fn uri(&self, index: u16) -> Option<&str> {
         self.0.get(usize::from(index)).map(String::as_str)
     }
 }

@@ -176,6 +176,21 @@ pub(crate) fn choose(
     Ok((*endpoint).clone())
 }
 
+/// An endpoint for people: its security and the users it takes.
+pub(crate) fn describe(endpoint: &EndpointDescription) -> String {
+    let policy = policy_of(endpoint.security_policy_uri.as_ref());
+    let users =
+        endpoint.user_identity_tokens.iter().flatten().map(|token| match token.token_type {
+            UserTokenType::Anonymous => "anonymous",
+            UserTokenType::UserName => "user name",
+            UserTokenType::Certificate => "certificate",
+            UserTokenType::IssuedToken => "issued token",
+        });
+    let mut users: Vec<&str> = users.collect();
+    users.dedup();
+    format!("{}: {}", name(policy, endpoint.security_mode), users.join(", "))
+}
+
 fn policy_of(uri: &str) -> SecurityPolicy {
     SecurityPolicy::from_uri(uri)
 }

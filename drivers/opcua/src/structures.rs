@@ -102,7 +102,7 @@ fn definition(answer: DataValue) -> Option<DataTypeDefinition> {
 }
 
 /// Follows types up to those of the standard.
-async fn ancestors(
+pub(crate) async fn ancestors(
     session: &Session,
     limits: &mut Limits,
     types: &[NodeId],

@@ -94,7 +94,8 @@ pub(crate) fn supertype_of(data_type: &NodeId) -> BrowseDescription {
     references_of(data_type, ReferenceTypeId::HasSubtype.into(), BrowseDirection::Inverse)
 }
 
-fn references_of(
+/// What is reached from a node along some references.
+pub(crate) fn references_of(
     node: &NodeId,
     reference_type_id: NodeId,
     browse_direction: BrowseDirection,
