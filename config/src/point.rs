@@ -1,12 +1,13 @@
 //! `at` and `type` of a tag: which registers hold it, as one point or as an array of them.
 
 use forehearth_modbus::{
-    Address, AddressError, Point, PointError, RegisterOrder, Table, TypeError, ValueType,
+    Address, AddressError, Codec, Point, PointError, RegisterOrder, Table, TypeError, ValueType,
 };
 use forehearth_model::DataType;
 
 use crate::finding::{Finding, Log, Word};
-use crate::reader::{Reader, Text};
+use crate::reader::{At, Reader, Text};
+use crate::tag::report_type;
 use crate::texts::{self, phrase};
 
 /// Longest array (chosen: a block of 8 requests).
@@ -29,12 +30,16 @@ pub(crate) fn shape(reader: &Reader<'_>) -> Option<Shape> {
         reader.missing("type", "type = \"REAL\"");
         return None;
     }
-    let text = reader.filled_text("type")?;
+    shape_of(reader.log, &reader.filled_text("type")?)
+}
+
+/// The same of a text that stands somewhere else.
+pub(crate) fn shape_of(log: &Log, text: &Text<'_>) -> Option<Shape> {
     match text.value.parse::<ValueType>() {
         Ok(of) => Some(Shape { of, count: None }),
-        Err(TypeError::Array(_)) => array(reader.log, &text),
+        Err(TypeError::Array(_)) => array(log, text),
         Err(error) => {
-            wrong_type_name(reader.log, &text, &error);
+            wrong_type_name(log, text, &error);
             None
         }
     }
@@ -81,6 +86,26 @@ pub(crate) fn order(reader: &Reader<'_>) -> Option<RegisterOrder> {
             None
         }
     }
+}
+
+/// Reads `codec`; one that does not fit the type is reported where it stands.
+pub(crate) fn codec(reader: &Reader<'_>, data_type: Option<DataType>) -> Option<Codec> {
+    const NAMES: [(&str, Codec); 4] = [
+        ("bcd", Codec::Bcd),
+        ("m10k", Codec::M10k),
+        ("sign-magnitude", Codec::SignMagnitude),
+        ("float16", Codec::Float16),
+    ];
+    if reader.entry("codec").is_none() {
+        return Some(Codec::Plain);
+    }
+    let At { value: codec, place } = reader.word("codec", &NAMES)?;
+    if data_type.is_none_or(|data_type| codec.fits(data_type)) {
+        return Some(codec);
+    }
+    let key = format!("codec = \"{}\"", codec.name().unwrap_or_default());
+    report_type(reader, &texts::NOT_FOR_TYPE, place, &key, data_type);
+    None
 }
 
 /// Reads an address; `params` are the names it may start from.
@@ -197,9 +222,10 @@ pub(crate) fn points(
     address: Address,
     shape: Shape,
     order: RegisterOrder,
+    codec: Codec,
 ) -> Option<Vec<Point>> {
     let ValueType { data_type, string_bytes } = shape.of;
-    let mut point = Point { address, data_type, order, string_bytes };
+    let mut point = Point { address, data_type, order, string_bytes, codec };
     let mut points = Vec::with_capacity(usize::from(shape.count.unwrap_or(1)));
     for element in 0..shape.count.unwrap_or(1) {
         if element > 0 {
@@ -240,6 +266,11 @@ fn wrong_point(log: &Log, at: &Text<'_>, shape: Shape, error: PointError) {
         PointError::BitIsBool(at) => finding(&texts::BIT_IS_BOOL).with("at", at.to_string()),
         PointError::BeyondTable(at) => finding(&texts::VALUE_BEYOND).with("at", at.to_string()),
         PointError::StringLength => finding(&texts::STRING_LENGTH),
+        PointError::CodecOfOtherType(codec, data_type) => {
+            Finding::new(&texts::NOT_FOR_TYPE, at.place)
+                .with("key", codec.name().unwrap_or_default())
+                .with("type", data_type.name())
+        }
     });
 }
 
@@ -254,7 +285,7 @@ mod tests {
     use crate::finding::Log;
     use crate::reader::At;
     use crate::source::{FileId, Place};
-    use forehearth_modbus::{Address, RegisterOrder};
+    use forehearth_modbus::{Address, Codec, RegisterOrder};
 
     fn read(text: &str) -> Option<Address> {
         let base = "hr:100".parse().unwrap();
@@ -285,12 +316,13 @@ mod tests {
         let text = At { value: "x".into(), place: Place::top(FileId(0)) };
         let shape = Shape { of: "REAL".parse().unwrap(), count: Some(3) };
         let at = "hr:10".parse().unwrap();
-        let reals = points(&Log::default(), &text, at, shape, RegisterOrder::Abcd).unwrap();
+        let (order, codec) = (RegisterOrder::Abcd, Codec::Plain);
+        let reals = points(&Log::default(), &text, at, shape, order, codec).unwrap();
         let offsets: Vec<u16> = reals.iter().map(|point| point.address.offset).collect();
         assert_eq!(offsets, [10, 12, 14]);
         let shape = Shape { of: "BOOL".parse().unwrap(), count: Some(18) };
         let at = "hr:10.14".parse().unwrap();
-        let bits = points(&Log::default(), &text, at, shape, RegisterOrder::Abcd).unwrap();
+        let bits = points(&Log::default(), &text, at, shape, order, codec).unwrap();
         assert_eq!(bits[2].address, "hr:11.0".parse().unwrap());
         assert_eq!(next(&bits[17]), "hr:12.0".parse().ok());
     }

@@ -18,7 +18,7 @@ use crate::tree::{Entry, Table, Value};
 
 /// Keys of a tag in the order they are shown.
 const ORIGINS: [&str; 22] = [
-    "std", "at", "node", "type", "order", "unit", "scale", "offset", "raw", "eng", "clamp",
+    "std", "at", "node", "type", "order", "codec", "unit", "scale", "offset", "raw", "eng", "clamp",
     "valid", "rate", "deadband", "max_gap", "filter", "swing", "window", "limits", "lane", "grade",
     "label",
 ];
@@ -105,6 +105,9 @@ fn write_tag(out: &mut String, plan: &Plan, tag: &TagPlan, entry: &TagEntry) {
         && entry.data_type != DataType::String
     {
         let _ = write!(out, " {}", point.order.name());
+    }
+    if let Some(codec) = tag.point.modbus().and_then(|point| point.codec.name()) {
+        let _ = write!(out, " {codec}");
     }
     let _ = write!(out, ", every {period}");
     if !entry.unit.is_empty() {

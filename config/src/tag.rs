@@ -232,9 +232,10 @@ fn read_registers(reader: &Reader<'_>, around: &Surroundings<'_>) -> Spot {
         if reader.entry("order").is_some() { point::order(reader) } else { Some(around.order) };
     let data_type = shape.map(|shape| shape.of.data_type);
     check_order(reader, data_type);
+    let codec = point::codec(reader, data_type);
     let points = || {
         let at = at?;
-        let points = point::points(log, &at, address?, shape?, order?)?;
+        let points = point::points(log, &at, address?, shape?, order?, codec?)?;
         Some((at.place, points.into_iter().map(PointPlan::Modbus).collect()))
     };
     Spot {

@@ -73,8 +73,8 @@ super::keys! {
             "What is kept of a fast signal once per interval." / "每个时间段从快速信号中保留的内容。", "window = { every = \"1s\", keep = [\"min\", \"max\"] }";
         "swing": Table(&SWING), Optional,
             "Report through a swinging door in place of a deadband." / "用旋转门代替死区上报。", "swing = { error = 2.0, max_gap = \"5s\" }";
-        "codec": Word(&["bcd", "m10k", "sign-magnitude", "float16"]), Refused,
-            "How digits are packed." / "数字的编码方式。", "codec = \"bcd\"";
+        "codec": Word(&["bcd", "m10k", "sign-magnitude", "float16"]), Optional,
+            "How a number is packed where it is not as the type says: decimal digits in four bits each (USINT UINT UDINT ULINT), in four digits each register (DINT UDINT LINT ULINT), a sign bit and an amount (INT DINT LINT), a float in one register (REAL)." / "数字的编码方式（与类型的常规格式不同时）：每四位一个十进制数字（USINT UINT UDINT ULINT）、每个寄存器四个十进制数字（DINT UDINT LINT ULINT）、符号位加绝对值（INT DINT LINT）、单寄存器浮点数（REAL）。", "codec = \"bcd\"";
         "std": Text, Optional,
             "Point of the data dictionary (config/dictionary); gives unit, kind, range, grade and label where the tag is silent." / "数据字典（config/dictionary）中的点；点位未写时由它给出单位、类型、范围、等级和名称。", "std = \"al.pot.voltage\"";
         "node": Text, Optional,

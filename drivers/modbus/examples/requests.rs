@@ -124,6 +124,7 @@ async fn forehearth(device: SocketAddr, time: Duration, inflight: u16) -> u64 {
         data_type: DataType::Uint,
         order: RegisterOrder::Abcd,
         string_bytes: 0,
+        codec: forehearth_modbus::Codec::Plain,
     });
     let tags = (0..).map(TagId).zip(points).collect();
     let settings = TcpSettings {

@@ -11,7 +11,7 @@ use forehearth_model::{DataType, Quality, Sample, TagId, Value};
 
 use crate::pdu::ResponseError;
 use crate::point::width;
-use crate::{Point, ReadPlan, RegisterOrder, Span};
+use crate::{Codec, Point, ReadPlan, RegisterOrder, Span};
 
 /// How one tag is read out of an answer.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -33,6 +33,8 @@ enum Form {
     RegisterBit { mask: u16 },
     /// A number of the type's width.
     Number(DataType),
+    /// A number packed by a codec.
+    Packed(Codec, DataType),
     /// Bytes of text.
     Text { bytes: u16 },
 }
@@ -46,7 +48,8 @@ impl Step {
                 Form::RegisterBit { mask: 1 << point.address.bit.unwrap_or(0) }
             }
             (false, DataType::String) => Form::Text { bytes: point.string_bytes },
-            (false, number) => Form::Number(number),
+            (false, number) if point.codec == Codec::Plain => Form::Number(number),
+            (false, number) => Form::Packed(point.codec, number),
         };
         let mut step = Self { tag, at: 0, order: point.order, form };
         step.place(point.address.offset - start);
@@ -77,6 +80,7 @@ impl Step {
         match self.form {
             Form::PackedBit { .. } | Form::RegisterBit { .. } => 1,
             Form::Number(data_type) => width(data_type, 0),
+            Form::Packed(codec, data_type) => codec.bits(data_type).div_ceil(16) as u16,
             Form::Text { bytes } => width(DataType::String, bytes),
         }
     }
@@ -92,6 +96,10 @@ impl Step {
             Form::PackedBit { mask } => Value::Bool(data[at] & mask != 0),
             Form::RegisterBit { mask } => Value::Bool(self.word(data) & mask != 0),
             Form::Number(data_type) => self.number(data_type, data),
+            // Null stands for digits that are none; it becomes Bad.
+            Form::Packed(codec, data_type) => {
+                codec.unpack(data_type, self.raw(codec.bits(data_type), data)).unwrap_or_default()
+            }
             Form::Text { bytes } => text(&data[at..], usize::from(bytes), self.order),
         }
     }
@@ -111,6 +119,15 @@ impl Step {
             DataType::Lreal => Value::F64(f64::from_bits(self.quad(data))),
             // Have forms of their own.
             DataType::Bool | DataType::String => Value::Null,
+        }
+    }
+
+    fn raw(&self, bits: u32, data: &[u8]) -> u64 {
+        match bits {
+            8 => u64::from(self.word(data) as u8),
+            16 => u64::from(self.word(data)),
+            32 => u64::from(self.double(data)),
+            _ => self.quad(data),
         }
     }
 
@@ -170,11 +187,13 @@ fn text(data: &[u8], bytes: usize, order: RegisterOrder) -> Value {
     Value::Text(String::from_utf8_lossy(&text[..end]).trim_end().into())
 }
 
-/// A float that is no finite number is a broken sensor, not a value.
+/// A float that is no finite number, or digits that are none, are a broken
+/// sensor, not a value.
 fn judge(value: Value) -> (Quality, Value) {
     let broken = match value {
         Value::F32(real) => !real.is_finite(),
         Value::F64(real) => !real.is_finite(),
+        Value::Null => true,
         _ => false,
     };
     if broken { (Quality::BadSensorFailure, Value::Null) } else { (Quality::Good, value) }

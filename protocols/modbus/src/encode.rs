@@ -54,7 +54,7 @@ impl Point {
 
     fn write_words(&self, value: &Value) -> Result<WriteRequest, Unfit> {
         if let DataType::Sint | DataType::Usint = self.data_type {
-            let byte = self.integer(value)? as u16 & 0xFF;
+            let byte = self.raw(value)? as u16 & 0xFF;
             return Ok(self.part(0xFF, byte));
         }
         let words = self.words(value)?;
@@ -76,10 +76,7 @@ impl Point {
         let bits = match (self.data_type, value) {
             (DataType::String, Value::Text(text)) => return self.text(text),
             (DataType::String, _) => return unfit("a text is wanted"),
-            (DataType::Real, Value::F32(real)) if real.is_finite() => u64::from(real.to_bits()),
-            (DataType::Lreal, Value::F64(real)) if real.is_finite() => real.to_bits(),
-            (DataType::Real | DataType::Lreal, _) => return unfit("a finite real is wanted"),
-            _ => self.integer(value)? as u64,
+            _ => self.raw(value)?,
         };
         let count = usize::from(self.width());
         // Most significant first; of a type narrower than 64 bits the last.
@@ -92,6 +89,20 @@ impl Point {
             words.iter_mut().for_each(|word| *word = word.swap_bytes());
         }
         Ok(words)
+    }
+
+    /// The bits of `value`; those beyond the width of the type don't count.
+    fn raw(&self, value: &Value) -> Result<u64, Unfit> {
+        if let Some(name) = self.codec.name() {
+            let packed = self.codec.pack(self.data_type, value);
+            return packed.map_or_else(|| unfit(format_args!("{value} has no form in {name}")), Ok);
+        }
+        match (self.data_type, value) {
+            (DataType::Real, Value::F32(real)) if real.is_finite() => Ok(real.to_bits().into()),
+            (DataType::Lreal, Value::F64(real)) if real.is_finite() => Ok(real.to_bits()),
+            (DataType::Real | DataType::Lreal, _) => unfit("a finite real is wanted"),
+            _ => Ok(self.integer(value)? as u64),
+        }
     }
 
     /// `value` as the integer that the type holds, in two's complement.
@@ -144,7 +155,7 @@ impl Point {
 #[cfg(test)]
 mod tests {
     use crate::testing::{any_points, ordered, point};
-    use crate::{Limits, Point, ReadPlan, RegisterOrder, Table, WriteRequest};
+    use crate::{Codec, Limits, Point, ReadPlan, RegisterOrder, Table, WriteRequest};
     use alloc::vec::Vec;
     use forehearth_model::{DataType, Quality, TagId, Value};
     use proptest::prelude::*;
@@ -235,6 +246,26 @@ mod tests {
         let swapped = ordered("hr:9", DataType::Usint, RegisterOrder::Badc);
         let byte = swapped.write(&Value::UInt(0x7F)).unwrap();
         assert_eq!(byte, WriteRequest::bits(9, 0x00FF, 0x7F00));
+    }
+
+    #[test]
+    fn packed_numbers_are_written_as_they_are_read() {
+        for (codec, data_type, value, words) in [
+            (Codec::Bcd, DataType::Uint, Value::UInt(1234), &[0x1234_u16][..]),
+            (Codec::M10k, DataType::Udint, Value::UInt(12_345_678), &[5678, 1234]),
+            (Codec::SignMagnitude, DataType::Int, Value::Int(-5), &[0x8005]),
+            (Codec::Float16, DataType::Real, Value::F32(-2.0), &[0xC000]),
+        ] {
+            let point = Point { codec, ..ordered("hr:9", data_type, RegisterOrder::Cdab) };
+            let write = point.write(&value).unwrap();
+            let sent: Vec<u8> = words.iter().flat_map(|word| word.to_be_bytes()).collect();
+            assert!(write.pdu().ends_with(&sent), "{codec:?}: {:02x?}", write.pdu());
+            assert!(read_after(&point, &write, 0).same(&value), "{codec:?}");
+        }
+        let byte = Point { codec: Codec::Bcd, ..point("hr:9", DataType::Usint) };
+        let write = byte.write(&Value::UInt(42)).unwrap();
+        assert_eq!(write, WriteRequest::bits(9, 0xFF00, 0x42));
+        byte.write(&Value::UInt(100)).unwrap_err();
     }
 
     #[test]

@@ -14,6 +14,7 @@
 extern crate alloc;
 
 pub mod ascii;
+mod codec;
 mod crc;
 mod decode;
 mod encode;
@@ -40,6 +41,7 @@ mod transactions;
 mod value_type;
 mod write;
 
+pub use codec::{Codec, CodecError};
 pub use crc::crc16;
 pub use encode::Unfit;
 pub use errand::{Errand, Failure, Part, Step};

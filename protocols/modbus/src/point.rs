@@ -4,7 +4,7 @@ use core::fmt;
 
 use forehearth_model::DataType;
 
-use crate::MAX_STRING_BYTES;
+use crate::{Codec, MAX_STRING_BYTES};
 
 /// The four tables of the Modbus data model (Application Protocol V1.1b3, 4.3).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -68,13 +68,18 @@ pub struct Point {
     pub order: RegisterOrder,
     /// Length of a STRING in bytes; 0 for every other type.
     pub string_bytes: u16,
+    /// How its digits are packed.
+    pub codec: Codec,
 }
 
 impl Point {
     /// How many consecutive registers (or bits, in the bit tables) the value occupies.
     #[must_use]
     pub const fn width(&self) -> u16 {
-        width(self.data_type, self.string_bytes)
+        match self.codec {
+            Codec::Float16 => 1,
+            _ => width(self.data_type, self.string_bytes),
+        }
     }
 }
 
@@ -101,6 +106,8 @@ pub enum PointError {
     BeyondTable(Address),
     /// A STRING without a length, or longer than one answer.
     StringLength,
+    /// Values of this type cannot be packed like that.
+    CodecOfOtherType(Codec, DataType),
 }
 
 impl PointError {
@@ -113,6 +120,13 @@ impl PointError {
             Self::BitIsBool(_) => "use type BOOL, or leave out the part behind the dot",
             Self::BeyondTable(_) => "is the type too wide, or the address off?",
             Self::StringLength => "write `STRING[n]` with 1 to 250 bytes",
+            Self::CodecOfOtherType(codec, _) => match codec {
+                Codec::Plain => "",
+                Codec::Bcd => "use type USINT, UINT, UDINT or ULINT",
+                Codec::M10k => "use type UDINT, DINT, ULINT or LINT",
+                Codec::SignMagnitude => "use type INT, DINT or LINT",
+                Codec::Float16 => "use type REAL; it takes one register then",
+            },
         }
     }
 }
@@ -127,6 +141,10 @@ impl fmt::Display for PointError {
                 write!(f, "the value at {at} reaches beyond the last address of its table")
             }
             Self::StringLength => f.write_str("the text has no length that fits one answer"),
+            Self::CodecOfOtherType(codec, data_type) => {
+                let codec = codec.name().unwrap_or_default();
+                write!(f, "`{codec}` does not pack values of type {}", data_type.name())
+            }
         }
     }
 }
@@ -160,6 +178,9 @@ impl Point {
         {
             return Err(PointError::StringLength);
         }
+        if !self.codec.fits(self.data_type) {
+            return Err(PointError::CodecOfOtherType(self.codec, self.data_type));
+        }
         if u32::from(self.width()) > self.address.room() {
             return Err(PointError::BeyondTable(self.address));
         }
@@ -170,11 +191,13 @@ impl Point {
 #[cfg(test)]
 mod tests {
     use super::{Point, PointError, RegisterOrder};
+    use crate::Codec;
     use forehearth_model::DataType;
 
     fn point(at: &str, data_type: DataType, string_bytes: u16) -> Point {
         let address = at.parse().unwrap();
-        Point { address, data_type, order: RegisterOrder::Abcd, string_bytes }
+        let codec = Codec::Plain;
+        Point { address, data_type, order: RegisterOrder::Abcd, string_bytes, codec }
     }
 
     #[test]
@@ -195,5 +218,9 @@ mod tests {
         assert!(matches!(refused("hr:65535", DataType::Real, 0), PointError::BeyondTable(_)));
         assert_eq!(refused("hr:0", DataType::String, 0), PointError::StringLength);
         assert_eq!(refused("hr:0", DataType::String, 251), PointError::StringLength);
+        let coded = |data_type, codec| Point { codec, ..point("hr:65535", data_type, 0) }.check();
+        assert_eq!(coded(DataType::Real, Codec::Float16), Ok(()), "one register");
+        let refused = PointError::CodecOfOtherType(Codec::Bcd, DataType::Int);
+        assert_eq!(coded(DataType::Int, Codec::Bcd), Err(refused));
     }
 }

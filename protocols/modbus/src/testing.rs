@@ -6,14 +6,14 @@ use core::ops::Range;
 use forehearth_model::{DataType, TagId};
 use proptest::prelude::*;
 
-use crate::{Address, Point, RegisterOrder, Table};
+use crate::{Address, Codec, Point, RegisterOrder, Table};
 
 pub(crate) fn point(at: &str, data_type: DataType) -> Point {
     ordered(at, data_type, RegisterOrder::Abcd)
 }
 
 pub(crate) fn ordered(at: &str, data_type: DataType, order: RegisterOrder) -> Point {
-    Point { address: at.parse().unwrap(), data_type, order, string_bytes: 0 }
+    Point { address: at.parse().unwrap(), data_type, order, string_bytes: 0, codec: Codec::Plain }
 }
 
 /// Points crowded enough to touch and overlap, each legal in itself.
@@ -36,6 +36,7 @@ pub(crate) fn any_points(count: Range<usize>) -> impl Strategy<Value = Vec<(TagI
                 data_type,
                 order: RegisterOrder::Cdab,
                 string_bytes,
+                codec: Codec::Plain,
             }
         });
         points

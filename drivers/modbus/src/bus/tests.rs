@@ -190,6 +190,7 @@ fn groups(units: &[u8], registers: &[u16]) -> Vec<GroupSettings> {
         data_type: DataType::Uint,
         order: RegisterOrder::Abcd,
         string_bytes: 0,
+        codec: forehearth_modbus::Codec::Plain,
     };
     let group = |unit: &u8| GroupSettings {
         device: DeviceId(u32::from(*unit)),

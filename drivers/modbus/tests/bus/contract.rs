@@ -22,6 +22,7 @@ fn point(place: &str) -> Point {
         data_type,
         order: RegisterOrder::Abcd,
         string_bytes: 0,
+        codec: forehearth_modbus::Codec::Plain,
     }
 }
 

@@ -63,6 +63,7 @@ async fn reads(carrier: Carrier, framing: Framing) {
             data_type,
             order: RegisterOrder::Abcd,
             string_bytes: 0,
+            codec: forehearth_modbus::Codec::Plain,
         };
         places.iter().map(point).collect()
     };

@@ -91,6 +91,7 @@ pub(crate) fn point(place: &str, data_type: DataType) -> Point {
         data_type,
         order: RegisterOrder::Abcd,
         string_bytes: 0,
+        codec: forehearth_modbus::Codec::Plain,
     }
 }
 

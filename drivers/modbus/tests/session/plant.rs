@@ -31,6 +31,7 @@ pub(crate) fn point(place: &str) -> Point {
         data_type,
         order: RegisterOrder::Abcd,
         string_bytes: 0,
+        codec: forehearth_modbus::Codec::Plain,
     }
 }
 

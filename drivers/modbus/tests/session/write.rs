@@ -146,7 +146,13 @@ impl Memory {
 
 fn point(place: &str, data_type: DataType) -> Point {
     let string_bytes = if data_type == DataType::String { 6 } else { 0 };
-    Point { address: place.parse().unwrap(), data_type, order: RegisterOrder::Cdab, string_bytes }
+    Point {
+        address: place.parse().unwrap(),
+        data_type,
+        order: RegisterOrder::Cdab,
+        string_bytes,
+        codec: forehearth_modbus::Codec::Plain,
+    }
 }
 
 /// Tags 0 to 6; all but the last may be written. Those far apart need a
