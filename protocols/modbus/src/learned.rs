@@ -126,6 +126,25 @@ impl Learned {
     }
 }
 
+impl Learned {
+    /// Whether it says something else than `kept`, answering times that moved
+    /// by less than a quarter aside: these move all the time.
+    #[must_use]
+    pub fn differs_from(&self, kept: &Self) -> bool {
+        self.units.len() != kept.units.len()
+            || self.units.iter().zip(&kept.units).any(|((unit, now), (known, before))| {
+                let same_time = match (now.takes, before.takes) {
+                    (Some(now), Some(before)) => now.abs_diff(before) <= before / 4,
+                    (now, before) => now == before,
+                };
+                unit != known
+                    || !same_time
+                    || (now.max_words, now.max_bits) != (before.max_words, before.max_bits)
+                    || now.barred != before.barred
+            })
+    }
+}
+
 /// The text form.
 impl fmt::Display for Learned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -250,6 +269,22 @@ unit 17 barred hr:100 20
         ] {
             assert_eq!(text.parse::<Learned>(), Err(LearnedError { line }), "{text}");
         }
+    }
+
+    #[test]
+    fn only_what_matters_is_worth_writing_down() {
+        let before: Learned = TEXT.parse().unwrap();
+        let mut now = before.clone();
+        now.unit_mut(17).takes = Some(10_000);
+        assert!(!now.differs_from(&before));
+        now.unit_mut(17).takes = Some(11_000);
+        assert!(now.differs_from(&before));
+        let mut now = before.clone();
+        now.unit_mut(17).bar(Table::Coils, 8, 1);
+        assert!(now.differs_from(&before));
+        let mut now = before.clone();
+        now.unit_mut(18);
+        assert!(now.differs_from(&before) && !before.differs_from(&before));
     }
 
     #[test]
