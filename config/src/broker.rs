@@ -87,10 +87,10 @@ fn publishes_to_the_same(a: &BrokerPlan, b: &BrokerPlan) -> bool {
         (BrokerFormat::Sparkplug { group: a, .. }, BrokerFormat::Sparkplug { group: b, .. }) => {
             a == b
         }
-        (BrokerFormat::Native { topic: a }, BrokerFormat::Native { topic: b })
+        (BrokerFormat::Native { topic: a, .. }, BrokerFormat::Native { topic: b, .. })
         | (BrokerFormat::Json { topic: a, .. }, BrokerFormat::Json { topic: b, .. })
-        | (BrokerFormat::Native { topic: a }, BrokerFormat::Json { topic: b, .. })
-        | (BrokerFormat::Json { topic: a, .. }, BrokerFormat::Native { topic: b }) => a == b,
+        | (BrokerFormat::Native { topic: a, .. }, BrokerFormat::Json { topic: b, .. })
+        | (BrokerFormat::Json { topic: a, .. }, BrokerFormat::Native { topic: b, .. }) => a == b,
         _ => false,
     };
     same_broker && same_format
@@ -247,9 +247,9 @@ fn read_format(reader: &Reader<'_>, gateway: &GatewayPlan) -> Option<BrokerForma
         [("sparkplug", Format::Sparkplug), ("native", Format::Native), ("json", Format::Json)];
     let format = reader.word("format", &words)?.value;
     let foreign: &[&str] = match format {
-        Format::Sparkplug => &["topic", "per_tag"],
-        Format::Native => &["group", "primary_host", "per_tag"],
-        Format::Json => &["group", "primary_host"],
+        Format::Sparkplug => &["topic", "per_tag", "retain", "baseline"],
+        Format::Native => &["group", "primary_host", "per_tag", "retain"],
+        Format::Json => &["group", "primary_host", "baseline"],
     };
     for key in foreign {
         if let Some(entry) = reader.entry(key) {
@@ -262,7 +262,8 @@ fn read_format(reader: &Reader<'_>, gateway: &GatewayPlan) -> Option<BrokerForma
         Format::Sparkplug => read_sparkplug(reader),
         Format::Native => {
             let topic = read_topic(reader, gateway, "fh/v1/{path}/{gateway}", &[])?;
-            Some(BrokerFormat::Native { topic })
+            let baseline = reader.boolean("baseline").is_some_and(|baseline| baseline.value);
+            Some(BrokerFormat::Native { topic, baseline })
         }
         Format::Json => {
             let per_tag = reader.boolean("per_tag").is_some_and(|per_tag| per_tag.value);
@@ -272,7 +273,8 @@ fn read_format(reader: &Reader<'_>, gateway: &GatewayPlan) -> Option<BrokerForma
                 ("fh/v1/{path}/{device}", &["device"])
             };
             let topic = read_topic(reader, gateway, default, blanks)?;
-            Some(BrokerFormat::Json { topic, per_tag })
+            let retain = reader.boolean("retain").is_some_and(|retain| retain.value);
+            Some(BrokerFormat::Json { topic, per_tag, retain })
         }
     }
 }

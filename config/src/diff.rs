@@ -378,6 +378,6 @@ fn topic(broker: &BrokerPlan, plan: &Plan) -> String {
         BrokerFormat::Sparkplug { group, .. } => {
             format!("spBv1.0/{group}/DDATA/{}/{{device}}", plan.gateway.id)
         }
-        BrokerFormat::Native { topic } | BrokerFormat::Json { topic, .. } => topic.clone(),
+        BrokerFormat::Native { topic, .. } | BrokerFormat::Json { topic, .. } => topic.clone(),
     }
 }

@@ -81,6 +81,8 @@ pub enum BrokerFormat {
     Native {
         /// Topic prefix with `{path}` and `{gateway}` already filled in.
         topic: String,
+        /// Batches are told against values told before.
+        baseline: bool,
     },
     /// Readings as JSON.
     Json {
@@ -90,6 +92,8 @@ pub enum BrokerFormat {
         topic: String,
         /// A topic per tag instead of one per device.
         per_tag: bool,
+        /// The broker keeps the last message of each topic.
+        retain: bool,
     },
 }
 

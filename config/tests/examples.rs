@@ -199,7 +199,7 @@ fn the_gateway_file_means_what_it_says() {
     assert_eq!(cloud.servers[0].port, 8883);
     assert_eq!(cloud.tls, Some(TlsPlan { ca: None, client: None, server_name: None }));
     let topic = "fh/v1/acme/guangxi/potline-2/room-a/pot2-east".to_owned();
-    assert_eq!(cloud.format, BrokerFormat::Native { topic });
+    assert_eq!(cloud.format, BrokerFormat::Native { topic, baseline: false });
     assert_eq!(cloud.password, Some(PasswordSource::Credential("mqtt-cloud".to_owned())));
     assert_eq!(cloud.grades, Some(vec![Grade::General]));
     assert_eq!(cloud.devices, Some(vec!["cell-*".to_owned()]));

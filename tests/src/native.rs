@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use forehearth_model::{Catalogue, CatalogueHash, GapRecord, Severity, Value as Raw};
-use forehearth_telemetry::native::Decoded;
+use forehearth_telemetry::native::{Baselines, Decoded};
 use forehearth_telemetry::{catalogue, gap, native};
 use rumqttc::{Client, Event, MqttOptions, Packet, QoS};
 use serde_json::{Value, json};
@@ -30,6 +30,7 @@ struct Heard {
     batches: Vec<Decoded>,
     payloads: Vec<Vec<u8>>,
     gaps: Vec<GapRecord>,
+    baselines: Baselines,
     damaged: Vec<String>,
 }
 
@@ -134,14 +135,19 @@ impl Drop for NativeConsumer {
 }
 
 impl Heard {
-    /// Topics end in `batch/<lane>`, `catalogue/<hash>`, `gap` or `health`.
+    /// Topics end in `batch/<lane>`, `baseline/<slot>`, `catalogue/<hash>`, `gap` or `health`.
     fn message(&mut self, topic: &str, payload: &[u8]) {
         let mut levels = topic.rsplit('/');
         let outcome = match (levels.next(), levels.next()) {
-            (_, Some("batch")) => native::decode(payload).map_err(|e| e.to_string()).map(|batch| {
-                self.batches.push(batch);
-                self.payloads.push(payload.to_vec());
-            }),
+            (_, Some("batch")) => native::decode_with(payload, &self.baselines)
+                .map_err(|e| e.to_string())
+                .map(|batch| {
+                    self.batches.push(batch);
+                    self.payloads.push(payload.to_vec());
+                }),
+            (_, Some("baseline")) => {
+                self.baselines.learn(payload).map(drop).map_err(|e| e.to_string())
+            }
             (_, Some("catalogue")) => {
                 catalogue::decode(payload).map_err(|e| e.to_string()).map(|decoded| {
                     self.catalogues.insert(catalogue::hash(payload), decoded);

@@ -146,6 +146,10 @@ super::keys! {
             "Topic of native and json, with {path}, {gateway} and for json {device}, {tag}; default fh/v1/{path}/{gateway}, for json fh/v1/{path}/{device}." / "native 和 json 的主题，可含 {path}、{gateway}，json 还可含 {device}、{tag}；默认 fh/v1/{path}/{gateway}，json 为 fh/v1/{path}/{device}。", "topic = \"fh/v1/{path}/{gateway}\"";
         "per_tag": Boolean, Default("false"),
             "json: a topic for each tag in place of one for each device." / "json：每个点位一个主题，而不是每个设备一个。", "per_tag = true";
+        "retain": Boolean, Default("false"),
+            "json: the broker keeps the last message of each topic, so that a dashboard shows values at once." / "json：代理保留每个主题的最后一条消息，看板打开即有数值。", "retain = true";
+        "baseline": Boolean, Default("false"),
+            "native: batches are told against values told before, a third of the bytes at one scan a batch; consumers then need the messages under {topic}/baseline/+ too." / "native：批次以先前发送过的值为基准，每批一次扫描时字节数约为三分之一；消费者还需订阅 {topic}/baseline/+。", "baseline = true";
         "backlog": ByteRate, Optional,
             "Budget for what waited through an outage; as fast as the link allows without one." / "断线期间积压数据的补传速率；不写则尽链路所能。", "backlog = \"2MiB/s\"";
         "keepalive": Duration(KEEPALIVE.0, KEEPALIVE.1), Default("\"30s\""),

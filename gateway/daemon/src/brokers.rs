@@ -47,7 +47,7 @@ fn format(format: &BrokerFormat) -> Format {
         BrokerFormat::Sparkplug { group, primary_host } => {
             Format::Sparkplug { group, primary_host }
         }
-        BrokerFormat::Native { topic } => Format::Native { topic },
-        BrokerFormat::Json { topic, per_tag } => Format::Json { topic, per_tag },
+        BrokerFormat::Native { topic, baseline } => Format::Native { topic, baseline },
+        BrokerFormat::Json { topic, per_tag, retain } => Format::Json { topic, per_tag, retain },
     }
 }

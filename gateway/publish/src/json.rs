@@ -46,6 +46,7 @@ pub(crate) struct Json {
     filter: Filter,
     current: Named,
     commands: Option<CommandTopics>,
+    keep: Keep,
 }
 
 impl Json {
@@ -61,7 +62,12 @@ impl Json {
         let view = View::new(&filter, plan, hash, name_of);
         let current = Named::new(&topics, shape, view)?;
         let gap = topics.gap().into();
-        Ok(Self { topics, gap, shape, filter, current, commands: None })
+        Ok(Self { topics, gap, shape, filter, current, commands: None, keep: Keep::Passing })
+    }
+
+    /// The same, with readings kept by the broker or not.
+    pub(crate) fn kept(self, keep: Keep) -> Self {
+        Self { keep, ..self }
     }
 
     /// The same, listening to commands.
@@ -151,9 +157,13 @@ impl JsonSession {
     fn publish(&mut self, topic: Arc<str>, payload: Bytes, what: Out, out: &mut Vec<Order>) {
         let token = Token(self.tokens);
         self.tokens += 1;
+        let keep = match what {
+            Out::Part(_) => self.json.keep,
+            Out::Gap(_) | Out::Commands | Out::Reply => Keep::Passing,
+        };
         self.out.push_back((token, what));
         let delivery = Delivery::Confirmed(token);
-        out.push(Order::Publish(Message { topic, payload, delivery, keep: Keep::Passing }));
+        out.push(Order::Publish(Message { topic, payload, delivery, keep }));
     }
 
     /// What may be seen of a batch, and the names for it.

@@ -1,5 +1,6 @@
 //! The native format: the stored batch as it is, QoS 1, settled by its PUBACK.
 
+mod economy;
 mod session;
 
 use std::sync::Arc;
@@ -29,6 +30,17 @@ pub(crate) struct Native {
     packet_limit: usize,
     health: Option<HealthSource>,
     commands: Option<CommandTopics>,
+    packing: Packing,
+}
+
+/// How batches are packed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Packing {
+    /// Each stands for itself: the stored bytes where nothing is hidden.
+    #[default]
+    Whole,
+    /// Against values that were told before.
+    Baseline,
 }
 
 impl Native {
@@ -44,13 +56,18 @@ impl Native {
         let view = View::new(&filter, plan, hash, name_of);
         let catalogue = catalogue::encode(&view.catalogue).into();
         let view = Arc::new(view);
-        let commands = None;
-        Self { topics, name, filter, view, catalogue, packet_limit, health, commands }
+        let (commands, packing) = (None, Packing::Whole);
+        Self { topics, name, filter, view, catalogue, packet_limit, health, commands, packing }
     }
 
     /// The same, listening to commands.
     pub(crate) fn with_commands(self, commands: Option<CommandTopics>) -> Self {
         Self { commands, ..self }
+    }
+
+    /// The same, with batches packed so.
+    pub(crate) fn packed(self, packing: Packing) -> Self {
+        Self { packing, ..self }
     }
 
     /// The health message, with this destination's side of the books only.

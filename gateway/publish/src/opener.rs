@@ -6,8 +6,8 @@ use forehearth_model::{Catalogue, CatalogueHash};
 use forehearth_telemetry::topics::{JsonTopics, NativeTopics};
 
 use crate::json::{Json, JsonSession, Shape};
-use crate::native::{Native, NativeSession};
-use crate::session::{Now, Remains, Session};
+use crate::native::{Native, NativeSession, Packing};
+use crate::session::{Keep, Now, Remains, Session};
 use crate::settings::{DestinationSettings, Format, SettingsError};
 use crate::sparkplug::{Node, SparkplugSession, Walk};
 use crate::suspicion::Pace;
@@ -48,14 +48,15 @@ impl Opener {
         let limit = settings.packet_limit;
         let on = settings.commands.is_some();
         let kind = match &settings.format {
-            Format::Native { topic } => {
+            Format::Native { topic, baseline } => {
                 let topics = NativeTopics::new(topic)
                     .map_err(|error| SettingsError::name("topic", topic, &error))?;
                 let name = settings.name.clone();
                 let health = settings.health.clone();
                 let native = Native::new(topics, name, filter, plan, hash, limit, health);
                 let commands = on.then(|| CommandTopics::new(topic));
-                Kind::Native(Arc::new(native.with_commands(commands)))
+                let packing = if *baseline { Packing::Baseline } else { Packing::Whole };
+                Kind::Native(Arc::new(native.with_commands(commands).packed(packing)))
             }
             Format::Sparkplug { group, primary_host } => {
                 let host = primary_host.as_deref();
@@ -63,13 +64,14 @@ impl Opener {
                 let node = Node::new(group, host, walk, filter, plan, hash, limit)?;
                 Kind::Sparkplug(Arc::new(if on { node.with_commands() } else { node }))
             }
-            Format::Json { topic, per_tag } => {
+            Format::Json { topic, per_tag, retain } => {
                 let topics = JsonTopics::new(topic)
                     .map_err(|error| SettingsError::name("topic", topic, &error))?;
+                let keep = if *retain { Keep::Retained } else { Keep::Passing };
                 let shape = if *per_tag { Shape::PerTag } else { Shape::PerDevice };
                 let commands = on.then(|| CommandTopics::new(&topics.of_gateway(&plan.gateway)));
                 let json = Json::new(topics, shape, filter, plan, hash)?;
-                Kind::Json(Arc::new(json.with_commands(commands)))
+                Kind::Json(Arc::new(json.with_commands(commands).kept(keep)))
             }
         };
         let client_id = format!("{}-{}", plan.gateway, settings.name);

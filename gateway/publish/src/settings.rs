@@ -30,6 +30,9 @@ pub enum Format {
     Native {
         /// Topic prefix, `fh/v1/acme/pot2-east`.
         topic: String,
+        /// Batches are told against values that were told before: fewer bytes,
+        /// and a consumer must know those.
+        baseline: bool,
     },
     /// Readings as JSON.
     Json {
@@ -37,6 +40,8 @@ pub enum Format {
         topic: String,
         /// A topic per tag instead of one per device.
         per_tag: bool,
+        /// The broker keeps the last message of each topic.
+        retain: bool,
     },
 }
 

@@ -5,6 +5,7 @@
 //! section values stand in columns by kind, later scans as differences to the
 //! scan before. CRC-32C guards the whole.
 
+mod baseline;
 mod column;
 mod decode;
 mod encode;
@@ -15,11 +16,16 @@ mod squeeze;
 
 use forehearth_model::{Batch, Epoch};
 
-pub use decode::{DecodeError, decode};
+pub use baseline::{Baseline, BaselineName, Baselines};
+pub use decode::{DecodeError, decode, decode_with};
 pub use encode::{Compression, Encoder};
 
-/// The version that [`Encoder`] writes and the highest that [`decode`] reads.
+/// The version of a batch that stands for itself.
 pub const VERSION: u32 = 1;
+
+/// The version of a batch that names a [`Baseline`], and the highest that
+/// [`decode_with`] reads.
+pub const VERSION_WITH_BASELINE: u32 = 2;
 
 /// Most readings that [`decode`] accepts in one batch, 32 MiB of memory. A
 /// batch of equal values costs next to nothing on the wire, so the bytes alone

@@ -15,6 +15,7 @@ use std::fmt;
 
 use forehearth_model::BatchId;
 
+use crate::native::Baselines;
 use crate::render::RenderError;
 use crate::sparkplug;
 use crate::topics::SparkplugTopic;
@@ -35,6 +36,7 @@ type StreamName = (String, String);
 pub struct Proof {
     streams: BTreeMap<StreamName, Stream>,
     nodes: BTreeMap<StreamName, Node>,
+    baselines: Baselines,
 }
 
 impl Proof {
@@ -55,13 +57,20 @@ impl Proof {
             let name = (topic.group.to_owned(), topic.node.to_owned());
             self.nodes.entry(name).or_default().hear(topic.kind, &payload);
         } else if let Some(prefix) = before(topic, &["/batch/live", "/batch/alarm"]) {
-            let decoded = native::decode(payload)?;
+            let decoded = native::decode_with(payload, &self.baselines)?;
             let stream = self.stream(prefix, &decoded.gateway);
             for skipped in &decoded.skipped {
                 stream.skip(skipped);
             }
             let readings = decoded.batch.readings.len() as u64;
-            stream.batch(decoded.batch.id, readings, crc32c::crc32c(payload));
+            // Compared as readings: a repeat may be packed another way.
+            let content = native::encode(&decoded.gateway, &decoded.batch, &[]);
+            stream.batch(decoded.batch.id, readings, crc32c::crc32c(&content));
+        } else if let Some((_, "baseline")) = topic
+            .rsplit_once('/')
+            .map(|(above, slot)| (slot, above.rsplit('/').next().unwrap_or_default()))
+        {
+            self.baselines.learn(payload)?;
         } else if let Some(prefix) = before(topic, &["/gap"]) {
             let (gateway, record) = gap::decode(payload)?;
             self.stream(prefix, &gateway).gap(&record);

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use forehearth_model::{Catalogue, CatalogueHash, Stamp, Value};
 
-use crate::native::DecodeError;
+use crate::native::{Baselines, DecodeError};
 use crate::sparkplug::PayloadError;
 use crate::topics::SPARKPLUG_NAMESPACE;
 use crate::{catalogue, gap, health};
@@ -79,6 +79,7 @@ pub enum RenderError {
 pub struct Renderer {
     catalogues: HashMap<CatalogueHash, Catalogue>,
     nodes: HashMap<(String, String), sparkplug::Node>,
+    baselines: Baselines,
 }
 
 impl Renderer {
@@ -117,6 +118,7 @@ impl Renderer {
         match (levels.next().unwrap_or_default(), levels.next().unwrap_or_default()) {
             ("alarm" | "live", "batch") => self.native_batch(payload),
             (_, "catalogue") => self.native_catalogue(payload),
+            (_, "baseline") => self.native_baseline(payload),
             ("gap", _) => native::gap_lines(payload),
             ("health", _) => native::health_lines(payload),
             (tag, device) => json::lines(topic, device, tag, payload),

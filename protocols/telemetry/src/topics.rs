@@ -95,6 +95,12 @@ impl NativeTopics {
         format!("{}/catalogue/{hash}", self.prefix)
     }
 
+    /// Where a baseline is kept, retained.
+    #[must_use]
+    pub fn baseline(&self, slot: u8) -> String {
+        format!("{}/baseline/{slot}", self.prefix)
+    }
+
     /// Where gap records go.
     #[must_use]
     pub fn gap(&self) -> String {

@@ -16,7 +16,10 @@ use forehearth_model::{
     Scaling, Stamp, TagEntry, TagId, TagKind, Value,
 };
 use forehearth_telemetry::health::{Health, State};
-use forehearth_telemetry::native::{Compression, Encoder, Skipped, decode, encode};
+use forehearth_telemetry::native::{
+    Baseline, BaselineName, Baselines, Compression, DecodeError, Encoder, Skipped, decode,
+    decode_with, encode,
+};
 use forehearth_telemetry::{catalogue, gap, health};
 
 fn folder() -> PathBuf {
@@ -153,6 +156,58 @@ fn frozen_batches_still_say_the_same() {
         let skipped = if name == "every_kind.batch" { &SKIPPED[..] } else { &[] };
         assert_eq!(decoded.skipped, skipped, "{name}");
     }
+}
+
+/// The same plant three minutes later, against what it held before.
+fn against() -> Batch {
+    let mut batch = every_kind();
+    batch.id = BatchId::new(Epoch(3), 18);
+    for reading in &mut batch.readings {
+        match &mut reading.value {
+            Value::Int(int) => *int += 3,
+            Value::UInt(int) => *int += 180,
+            Value::F32(real) => *real *= 1.5,
+            _ => {}
+        }
+    }
+    batch
+}
+
+/// A baseline and a batch told against it.
+fn version_2() -> (Vec<u8>, Vec<u8>) {
+    let baseline = frozen("../v2/plant.baseline", || encode("gw-7", &every_kind(), &[]));
+    let against = frozen("../v2/against.batch", || {
+        let mut known = Baseline::default();
+        known.take(&every_kind());
+        let base = Some((BaselineName::of(&baseline), &known));
+        Encoder::new(Compression::Off).encode_against("gw-7", &against(), &[], base)
+    });
+    (baseline, against)
+}
+
+#[test]
+fn a_frozen_batch_of_version_2_says_the_same_with_its_baseline_and_nothing_without() {
+    let (baseline, bytes) = version_2();
+    let mut known = Baselines::default();
+    let name = known.learn(&baseline).unwrap();
+    assert_eq!(name, BaselineName::of(&baseline));
+    assert_eq!(decode_with(&bytes, &known).unwrap().batch, against());
+    assert_eq!(decode(&bytes), Err(DecodeError::Baseline(name)));
+    assert_eq!(&bytes[..2], [8, 2], "a reader of version 1 refuses it");
+}
+
+#[test]
+fn the_python_decoder_reads_version_2() {
+    version_2();
+    let v2 = folder().join("../v2");
+    let read = |files: &[&str]| {
+        let files = files.iter().map(|file| v2.join(file));
+        Command::new(python()).arg(decoder()).args(files).output().unwrap()
+    };
+    let output = read(&["plant.baseline", "against.batch"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), expected_lines(&against()));
+    assert!(!read(&["against.batch"]).status.success(), "never values without their baseline");
 }
 
 #[test]

@@ -249,8 +249,8 @@ fn more_woven_sections_than_a_reader_opens_are_written_one_by_one() {
 #[test]
 fn a_message_of_the_future_asks_for_an_update() {
     let mut message = v1::Batch::decode(&encode("gw", &plain_batch(1, 1), &[])[..]).unwrap();
-    message.version = 2;
-    assert_eq!(decode(&signed(message)), Err(DecodeError::Version(2)));
+    message.version = 3;
+    assert_eq!(decode(&signed(message)), Err(DecodeError::Version(3)));
 }
 
 #[test]

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use forehearth_model::{Batch, BatchId, CatalogueHash, GapRecord, Lane};
 use forehearth_telemetry::health::State;
-use forehearth_telemetry::native::{self as format, Compression, Encoder};
+use forehearth_telemetry::native::{self as format, Compression, Encoder, Skipped};
 use forehearth_telemetry::{catalogue, gap};
 
-use super::Native;
+use super::economy::{Economy, NewBaseline};
+use super::{Native, Packing};
 use crate::intake::Reply;
 use crate::outbox::{Parcel, Want};
 use crate::session::{
@@ -31,6 +32,9 @@ const HEALTH_EVERY: Duration = Duration::from_secs(10);
 /// 5, topic length 2, packet id 2 (MQTT 3.1.1, 2.2 and 3.3).
 const PACKET_OVERHEAD: usize = 9;
 
+/// Room for the topic of a baseline and its packet's head.
+const BASELINE_OVERHEAD: usize = 1024;
+
 /// A catalogue can't be split, so one above the packet limit is tried all the
 /// same (the limit is ours, the broker's may be higher), but not for ever:
 /// after so many connections that ended over it, batches go without it.
@@ -42,6 +46,8 @@ enum Out {
     Gap(u64),
     /// A catalogue of this many bytes; the batches behind it don't wait.
     Catalogue(usize),
+    /// A baseline; what is told against it follows on the same connection.
+    Baseline,
     /// Health: nothing hangs on it.
     Health,
     /// The subscription to commands.
@@ -78,6 +84,7 @@ pub(crate) struct NativeSession {
     earlier: Vec<View>,
     next_health: Option<Instant>,
     commands: TextCommands,
+    economy: Option<Economy>,
     phase: Phase,
 }
 
@@ -89,6 +96,8 @@ impl NativeSession {
             keep: Keep::Retained,
         });
         let commands = TextCommands::new(native.commands.clone());
+        let economy = (native.packing == Packing::Baseline)
+            .then(|| Economy::new(native.packet_limit.saturating_sub(BASELINE_OVERHEAD)));
         Self {
             native,
             will,
@@ -102,6 +111,7 @@ impl NativeSession {
             earlier: Vec::new(),
             next_health: None,
             commands,
+            economy,
             phase: Phase::Open,
         }
     }
@@ -168,7 +178,13 @@ impl NativeSession {
     }
 
     /// A destination that sees everything gets the stored bytes.
-    fn send_whole(&mut self, parcel: Parcel, memory: &mut dyn Memory, out: &mut Vec<Order>) {
+    fn send_whole(
+        &mut self,
+        parcel: Parcel,
+        want: Want,
+        memory: &mut dyn Memory,
+        out: &mut Vec<Order>,
+    ) {
         let hash = match &parcel.batch {
             Some(batch) => batch.catalogue,
             None => match format::decode(&parcel.bytes) {
@@ -185,11 +201,50 @@ impl NativeSession {
         if let Some(encoded) = encoded {
             self.tell_catalogue(hash, encoded, out);
         }
-        self.send(parcel.id, parcel.lane, 0, (parcel.bytes, Announced::default()), out);
+        let packed = match &parcel.batch {
+            Some(batch) if hash == self.native.view.of => {
+                self.pack(batch, &[], parcel.bytes.len(), want, out)
+            }
+            _ => None,
+        };
+        let bytes = packed.unwrap_or(parcel.bytes);
+        self.send(parcel.id, parcel.lane, 0, (bytes, Announced::default()), out);
+    }
+
+    /// A batch of the current catalogue against a baseline, where that is
+    /// switched on and shorter than `whole`. A new baseline goes out first.
+    fn pack(
+        &mut self,
+        batch: &Batch,
+        skipped: &[Skipped],
+        whole: usize,
+        want: Want,
+        out: &mut Vec<Order>,
+    ) -> Option<Bytes> {
+        let mut economy = self.economy.take()?;
+        let seen = Arc::clone(&self.native.view.catalogue);
+        let mut packed = economy.pack(&seen.gateway, batch, skipped, whole);
+        // What waited is old: it says nothing of what comes next.
+        if want == Want::Live {
+            let bytes = packed.as_ref().map_or(whole, Vec::len);
+            if let Some(NewBaseline { slot, message }) = economy.see(&seen, batch, bytes) {
+                let topic = self.native.topics.baseline(slot);
+                self.publish(topic, message.into(), Keep::Retained, Out::Baseline, out);
+                packed = economy.pack(&seen.gateway, batch, skipped, whole);
+            }
+        }
+        self.economy = Some(economy);
+        packed.map(Bytes::from)
     }
 
     /// A filtered destination gets the batch anew, with what it may see.
-    fn send_seen(&mut self, parcel: &Parcel, memory: &mut dyn Memory, out: &mut Vec<Order>) {
+    fn send_seen(
+        &mut self,
+        parcel: &Parcel,
+        want: Want,
+        memory: &mut dyn Memory,
+        out: &mut Vec<Order>,
+    ) {
         let batch = match unpack(parcel) {
             Ok(batch) => batch,
             Err(order) => return out.push(order),
@@ -205,9 +260,15 @@ impl NativeSession {
         let shown = u32::try_from(seen.readings.len()).unwrap_or(u32::MAX);
         let announced = self.skips.announce();
         let gateway = &self.native.view.catalogue.gateway;
-        let payload = self.encoder.encode(gateway, &seen, announced.ranges());
+        let payload = Bytes::from(self.encoder.encode(gateway, &seen, announced.ranges()));
+        let packed = if hash == self.native.view.hash {
+            self.pack(&seen, announced.ranges(), payload.len(), want, out)
+        } else {
+            None
+        };
+        let payload = packed.unwrap_or(payload);
         let filtered = parcel.readings.saturating_sub(shown);
-        self.send(parcel.id, parcel.lane, filtered, (payload.into(), announced), out);
+        self.send(parcel.id, parcel.lane, filtered, (payload, announced), out);
     }
 
     /// What may be seen of a batch, with name and bytes of the catalogue it
@@ -250,15 +311,15 @@ impl Session for NativeSession {
     fn parcel(
         &mut self,
         parcel: Parcel,
-        _: Want,
+        want: Want,
         _: Now,
         memory: &mut dyn Memory,
         out: &mut Vec<Order>,
     ) {
         if self.native.view.is_whole() {
-            self.send_whole(parcel, memory, out);
+            self.send_whole(parcel, want, memory, out);
         } else {
-            self.send_seen(&parcel, memory, out);
+            self.send_seen(&parcel, want, memory, out);
         }
     }
 
@@ -286,7 +347,7 @@ impl Session for NativeSession {
                 out.push(Order::Note(Note::CommandsDenied));
             }
             Some((_, Out::Reply)) => self.commands.answered(),
-            Some((_, Out::Catalogue(_) | Out::Health | Out::Commands)) | None => {}
+            Some((_, Out::Catalogue(_) | Out::Baseline | Out::Health | Out::Commands)) | None => {}
         }
         Ok(())
     }

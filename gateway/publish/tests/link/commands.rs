@@ -49,7 +49,7 @@ async fn answer(observer: &mut Observer) -> serde_json::Value {
 
 #[tokio::test]
 async fn a_native_command_comes_in_and_its_answer_goes_out() {
-    let json = Format::Json { topic: "fh/v1/acme/{device}".into(), per_tag: false };
+    let json = Format::Json { topic: "fh/v1/acme/{device}".into(), per_tag: false, retain: false };
     for format in [native_format(), json] {
         let broker = Mosquitto::start();
         let mut observer = Observer::start(broker.port).await;

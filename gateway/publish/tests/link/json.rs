@@ -8,7 +8,7 @@ use crate::memory_outbox::{Running, parcel_of, settings};
 use crate::observer::Observer;
 
 fn json(per_tag: bool) -> Format {
-    Format::Json { topic: "fh/v1/acme".into(), per_tag }
+    Format::Json { topic: "fh/v1/acme".into(), per_tag, retain: false }
 }
 
 #[tokio::test]
@@ -39,4 +39,18 @@ async fn a_batch_with_more_readings_than_packet_ids_passes_tag_by_tag() {
         let body: serde_json::Value = serde_json::from_slice(&message.payload).unwrap();
         assert_eq!(body["v"], number, "in order");
     }
+}
+
+#[tokio::test]
+async fn a_dashboard_that_comes_late_finds_the_last_value_where_it_is_kept() {
+    let broker = Mosquitto::start();
+    let format = Format::Json { topic: "fh/v1/acme".into(), per_tag: true, retain: true };
+    let link = Running::start(settings(broker.port, format));
+    link.outbox.push(parcel_of(1, &[(0, 0, Value::UInt(7))]));
+    link.outbox.push(parcel_of(2, &[(0, 0, Value::UInt(8))]));
+    link.outbox.until_settled(2).await;
+    let mut late = Observer::start(broker.port).await;
+    let kept = late.next("fh/v1/acme/cell-001/counter").await;
+    let body: serde_json::Value = serde_json::from_slice(&kept.payload).unwrap();
+    assert_eq!((&body["v"], &body["id"]), (&8.into(), &"pot2-east/1/2".into()));
 }

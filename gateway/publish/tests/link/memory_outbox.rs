@@ -273,7 +273,7 @@ pub(crate) fn settings(port: u16, format: Format) -> DestinationSettings {
 }
 
 pub(crate) fn native_format() -> Format {
-    Format::Native { topic: "fh/v1/acme/pot2-east".into() }
+    Format::Native { topic: "fh/v1/acme/pot2-east".into(), baseline: false }
 }
 
 pub(crate) fn sparkplug_format() -> Format {

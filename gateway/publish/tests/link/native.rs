@@ -6,7 +6,7 @@ use forehearth_model::{
     BatchId, BootId, ClockState, DestinationLedger, Epoch, GapCause, GapRecord, Grade, Lane,
     Ledger, Stamp, Value,
 };
-use forehearth_publish::{LinkState, Secret};
+use forehearth_publish::{Format, LinkState, Secret};
 use forehearth_telemetry::health::{self, Health, State};
 use forehearth_telemetry::{catalogue as catalogue_format, gap, native};
 
@@ -250,4 +250,40 @@ async fn health_says_online_then_stopped_and_lost_when_the_link_is_cut() {
 
 fn books(name: &str) -> DestinationLedger {
     DestinationLedger { name: name.into(), ..DestinationLedger::default() }
+}
+
+#[tokio::test]
+async fn with_a_baseline_batches_shrink_and_a_late_consumer_reads_them() {
+    let broker = Mosquitto::start();
+    let mut observer = Observer::start(broker.port).await;
+    let format = Format::Native { topic: "fh/v1/acme/pot2-east".into(), baseline: true };
+    let link = Running::start(settings(broker.port, format));
+    let mut baselines = native::Baselines::default();
+    // Long enough that the nine bytes of a baseline's name pay.
+    let value = |number: u64| Value::UInt(1 << 62 | number);
+    let sent = |number| parcel_of(number, &[(0, 0, value(number)), (0, 1, value(number))]);
+    let (mut told, mut needy) = (0, 0);
+    for number in 1..=60 {
+        let parcel = sent(number);
+        link.outbox.push(parcel.clone());
+        let message = loop {
+            let message = observer.next("fh/v1/acme/pot2-east/ba").await;
+            if !message.topic.contains("/baseline/") {
+                break message;
+            }
+            baselines.learn(&message.payload).unwrap();
+            told += 1;
+        };
+        let decoded = native::decode_with(&message.payload, &baselines).unwrap();
+        assert_eq!(Some(&decoded.batch), parcel.batch.as_deref());
+        needy += usize::from(native::decode(&message.payload).is_err());
+    }
+    assert!(told >= 1 && needy >= 10, "{told} baselines, {needy} batches told against them");
+    // The broker keeps it for whoever comes now.
+    let mut late = Observer::start(broker.port).await;
+    let mut known = native::Baselines::default();
+    known.learn(&late.next("/baseline/").await.payload).unwrap();
+    link.outbox.push(sent(61));
+    native::decode_with(&late.next("/batch/").await.payload, &known).unwrap();
+    link.outbox.until_settled(61).await;
 }

@@ -3,7 +3,7 @@
 /// Readings that are numbered, stored, sent and confirmed together.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Batch {
-    /// 1. Refuse what is higher.
+    /// 1, or 2 where Content.baseline is set. Refuse what is higher.
     #[prost(uint32, tag = "1")]
     pub version: u32,
     /// CRC-32C (Castagnoli) over `plain_length` as 4 bytes, little endian, and
@@ -52,6 +52,12 @@ pub struct Content {
     /// its numbering still closes.
     #[prost(message, repeated, tag = "11")]
     pub skipped: ::prost::alloc::vec::Vec<Skipped>,
+    /// Version 2: the message under {prefix}/baseline/+ whose SHA-256 begins with
+    /// these 8 bytes, big endian. The first scan of each section is a difference
+    /// to the last number of the same tag in it, as later scans are to the one
+    /// before; to 0 where that message has no number of the same column.
+    #[prost(fixed64, tag = "12")]
+    pub baseline: u64,
 }
 /// Batches `first` … `first + count - 1` of `epoch`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

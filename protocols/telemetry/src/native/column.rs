@@ -71,14 +71,15 @@ pub(super) struct Column<'a> {
     later: usize,
     block: Vec<i64>,
     next: usize,
-    /// The last number of each tag; empty during the first scan.
+    /// The last number of each tag; fills up during a first scan without base.
     previous: Vec<i64>,
     place: usize,
 }
 
 impl<'a> Column<'a> {
-    /// `width` and `scans` are already bounded by the caller.
-    pub(super) fn new(bytes: &'a [u8], width: usize, scans: usize) -> Self {
+    /// `width` and `scans` are already bounded by the caller. `base` is what the
+    /// first scan is a difference to: one number per tag, or empty for none.
+    pub(super) fn new(bytes: &'a [u8], width: usize, scans: usize, base: Vec<i64>) -> Self {
         Self {
             bytes: Reader::new(bytes),
             width,
@@ -86,7 +87,7 @@ impl<'a> Column<'a> {
             later: width * (scans - 1),
             block: Vec::new(),
             next: 0,
-            previous: Vec::new(),
+            previous: base,
             place: 0,
         }
     }
@@ -164,7 +165,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn read(bytes: &[u8], width: usize, scans: usize) -> Vec<i64> {
-        let mut column = Column::new(bytes, width, scans);
+        let mut column = Column::new(bytes, width, scans, Vec::new());
         let numbers = (0..width * scans).map(|_| column.number().unwrap()).collect();
         assert!(column.is_used_up());
         numbers

@@ -2,17 +2,24 @@
 
 use forehearth_model::{Batch, BatchId, BootId, CatalogueHash, ClockState, Epoch, Lane, Run};
 
+use super::baseline::{Baseline, BaselineName, Baselines};
 use super::encode::checksum;
 use super::section::Section;
-use super::{Decoded, MAX_CONTENT, MAX_READINGS, MAX_SKIPPED, MAX_WOVEN, Skipped, VERSION};
+use super::{
+    Decoded, MAX_CONTENT, MAX_READINGS, MAX_SKIPPED, MAX_WOVEN, Skipped, VERSION,
+    VERSION_WITH_BASELINE,
+};
 use crate::wire::{Field, Reader, Truncated, unzigzag};
 
 /// Why bytes are not a batch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum DecodeError {
     /// A newer gateway wrote it: update the consumer.
-    #[error("batch format version {0}; this reader knows up to {VERSION}: update it")]
+    #[error("batch format version {0}; this reader knows up to {VERSION_WITH_BASELINE}: update it")]
     Version(u64),
+    /// It is told against a baseline that was not heard.
+    #[error("batch needs the baseline {0}; it is kept by the broker under `…/baseline/+`")]
+    Baseline(BaselineName),
     /// The bytes changed on the way or on disk.
     #[error("checksum is {found:08x}, the message says {said:08x}: the bytes are damaged")]
     Checksum {
@@ -43,9 +50,19 @@ impl From<Truncated> for DecodeError {
 /// # Errors
 /// See [`DecodeError`]; trying again doesn't help.
 pub fn decode(bytes: &[u8]) -> Result<Decoded, DecodeError> {
-    let (plain_length, content) = open(bytes)?;
+    decode_with(bytes, &Baselines::default())
+}
+
+/// Reads a native message that may name one of these baselines.
+///
+/// # Errors
+/// See [`DecodeError`]; after [`DecodeError::Baseline`] trying again helps once
+/// that baseline has come.
+pub fn decode_with(bytes: &[u8], baselines: &Baselines) -> Result<Decoded, DecodeError> {
+    let (version, plain_length, content) = open(bytes)?;
+    let baselines = (version == VERSION_WITH_BASELINE).then_some(baselines);
     if plain_length == 0 {
-        return read_content(content);
+        return read_content(content, baselines);
     }
     if plain_length as usize > MAX_CONTENT {
         return Err(DecodeError::TooLarge);
@@ -55,11 +72,11 @@ pub fn decode(bytes: &[u8]) -> Result<Decoded, DecodeError> {
     if plain.len() != plain_length as usize {
         return Err(DecodeError::Malformed("it unpacks to another length than it says"));
     }
-    read_content(&plain)
+    read_content(&plain, baselines)
 }
 
-/// Checks version and checksum; gives plain length and content.
-fn open(bytes: &[u8]) -> Result<(u32, &[u8]), DecodeError> {
+/// Checks version and checksum; gives version, plain length and content.
+fn open(bytes: &[u8]) -> Result<(u32, u32, &[u8]), DecodeError> {
     let (mut version, mut said, mut plain_length, mut content) = (0, 0, 0, &[][..]);
     let mut reader = Reader::new(bytes);
     while let Some(field) = reader.field()? {
@@ -71,18 +88,20 @@ fn open(bytes: &[u8]) -> Result<(u32, &[u8]), DecodeError> {
             _ => {}
         }
     }
-    if version != u64::from(VERSION) {
+    let known = [VERSION, VERSION_WITH_BASELINE];
+    let Some(version) = known.into_iter().find(|known| u64::from(*known) == version) else {
         return Err(DecodeError::Version(version));
-    }
+    };
     let plain_length = u32::try_from(plain_length).map_err(|_| DecodeError::TooLarge)?;
     let found = checksum(plain_length, content);
     if said != found {
         return Err(DecodeError::Checksum { said, found });
     }
-    Ok((plain_length, content))
+    Ok((version, plain_length, content))
 }
 
-fn read_content(content: &[u8]) -> Result<Decoded, DecodeError> {
+/// `baselines` where the version allows one to be named.
+fn read_content(content: &[u8], baselines: Option<&Baselines>) -> Result<Decoded, DecodeError> {
     let mut decoded = Decoded {
         gateway: String::new(),
         batch: Batch {
@@ -98,6 +117,7 @@ fn read_content(content: &[u8]) -> Result<Decoded, DecodeError> {
     };
     let (mut base, mut order) = (0, None);
     let (mut lane, mut clock) = (0, 0);
+    let mut baseline = None;
     let batch = &mut decoded.batch;
     let mut reader = Reader::new(content);
     while let Some(field) = reader.field()? {
@@ -117,6 +137,11 @@ fn read_content(content: &[u8]) -> Result<Decoded, DecodeError> {
                 }
                 decoded.skipped.push(read_skipped(range)?);
             }
+            (12, Field::Fixed64(name)) => {
+                let name = BaselineName(name);
+                let known = baselines.ok_or(DecodeError::Malformed("version 1 has no baseline"))?;
+                baseline = Some(known.get(name).ok_or(DecodeError::Baseline(name))?);
+            }
             _ => {}
         }
     }
@@ -127,8 +152,8 @@ fn read_content(content: &[u8]) -> Result<Decoded, DecodeError> {
         .and_then(ClockState::from_code)
         .ok_or(DecodeError::Malformed("unknown clock state"))?;
     match order {
-        Some(order) => read_ordered(batch, base, content, order)?,
-        None => read_one_by_one(batch, base, content)?,
+        Some(order) => read_ordered(batch, base, content, order, baseline)?,
+        None => read_one_by_one(batch, base, content, baseline)?,
     }
     if batch.runs.is_empty() {
         return Err(DecodeError::Malformed("it holds no reading"));
@@ -146,10 +171,15 @@ fn sections(content: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// Scans section after section: only one is open at a time.
-fn read_one_by_one(batch: &mut Batch, base: i64, content: &[u8]) -> Result<(), DecodeError> {
+fn read_one_by_one(
+    batch: &mut Batch,
+    base: i64,
+    content: &[u8],
+    baseline: Option<&Baseline>,
+) -> Result<(), DecodeError> {
     let mut room = MAX_READINGS;
     for bytes in sections(content) {
-        let mut section = Section::open(bytes, base, &mut room)?;
+        let mut section = Section::open(bytes, base, &mut room, baseline)?;
         while section.scans_left() > 0 {
             read_scan(batch, &mut section)?;
         }
@@ -164,6 +194,7 @@ fn read_ordered(
     base: i64,
     content: &[u8],
     order: &[u8],
+    baseline: Option<&Baseline>,
 ) -> Result<(), DecodeError> {
     let mut room = MAX_READINGS;
     let mut opened = Vec::new();
@@ -171,7 +202,7 @@ fn read_ordered(
         if opened.len() == MAX_WOVEN {
             return Err(DecodeError::TooLarge);
         }
-        opened.push(Section::open(bytes, base, &mut room)?);
+        opened.push(Section::open(bytes, base, &mut room, baseline)?);
     }
     let mut order = Reader::new(order);
     while !order.is_empty() {

@@ -2,10 +2,11 @@
 
 use forehearth_model::{Batch, Quality, Reading, Value};
 
+use super::baseline::{Baseline, BaselineName};
 use super::column::put_part;
 use super::kind::{COLUMNS, Kind, number};
 use super::sections::Sections;
-use super::{Skipped, VERSION};
+use super::{Skipped, VERSION, VERSION_WITH_BASELINE};
 use crate::wire::{
     put_bytes_field, put_fixed32_field, put_fixed64_field, put_varint, put_varint_field, zigzag,
 };
@@ -66,11 +67,26 @@ impl Encoder {
     /// by every reader; the pipeline closes batches far below.
     #[must_use]
     pub fn encode(&mut self, gateway: &str, batch: &Batch, skipped: &[Skipped]) -> Vec<u8> {
+        self.encode_against(gateway, batch, skipped, None)
+    }
+
+    /// The message of one batch, its first scans as differences to a baseline.
+    /// Whoever reads it needs that baseline.
+    #[must_use]
+    pub fn encode_against(
+        &mut self,
+        gateway: &str,
+        batch: &Batch,
+        skipped: &[Skipped],
+        baseline: Option<(BaselineName, &Baseline)>,
+    ) -> Vec<u8> {
+        let base = baseline.map(|(_, baseline)| baseline);
         self.sections.place(batch);
         self.content.clear();
         put_header(&mut self.content, gateway, batch);
         for section in 0..self.sections.count() {
             self.section.clear();
+            collect_columns(&mut self.scratch, &self.sections, section, batch, base);
             put_section(&mut self.section, &mut self.scratch, &self.sections, section, batch);
             put_bytes_field(&mut self.content, 9, &self.section);
         }
@@ -88,17 +104,24 @@ impl Encoder {
             put_varint_field(&mut self.section, 3, range.count);
             put_bytes_field(&mut self.content, 11, &self.section);
         }
+        let version = match baseline {
+            Some((name, _)) => {
+                put_fixed64_field(&mut self.content, 12, name.0);
+                VERSION_WITH_BASELINE
+            }
+            None => VERSION,
+        };
         match self.squeezer.as_mut().and_then(|squeezer| squeezer.squeeze(&self.content)) {
-            Some(squeezed) => envelope(squeezed, self.content.len()),
-            None => envelope(&self.content, 0),
+            Some(squeezed) => envelope(version, squeezed, self.content.len()),
+            None => envelope(version, &self.content, 0),
         }
     }
 }
 
 /// The outer message around the content.
-fn envelope(content: &[u8], plain_length: usize) -> Vec<u8> {
+fn envelope(version: u32, content: &[u8], plain_length: usize) -> Vec<u8> {
     let mut out = Vec::with_capacity(content.len() + 24);
-    put_varint_field(&mut out, 1, u64::from(VERSION));
+    put_varint_field(&mut out, 1, u64::from(version));
     put_fixed32_field(&mut out, 2, checksum(plain_length as u32, content));
     if plain_length > 0 {
         put_varint_field(&mut out, 3, plain_length as u64);
@@ -142,7 +165,6 @@ fn put_section(
     put_packed(out, 3, packed, |packed| put_tags(packed, model));
     put_packed(out, 4, packed, |packed| put_kinds(packed, model));
     put_packed(out, 5, packed, |packed| put_qualities(packed, sections, section, batch));
-    collect_columns(scratch, sections, section, batch);
     for (number, (first, later)) in (6..).zip(scratch.first.iter().zip(&scratch.later)) {
         put_packed(out, number, &mut scratch.packed, |packed| {
             put_part(packed, first);
@@ -223,17 +245,25 @@ fn put_qualities(out: &mut Vec<u8>, sections: &Sections, section: usize, batch: 
     put_varint(out, u64::from(current.0.code()) | current.1 << 8);
 }
 
-/// Sorts the numbers of a section by column: the first scan as it is, later
-/// scans as differences to the scan before.
-fn collect_columns(scratch: &mut Scratch, sections: &Sections, section: usize, batch: &Batch) {
+/// Sorts the numbers of a section by column: the first scan as it is or as
+/// differences to the baseline, later scans as differences to the scan before.
+fn collect_columns(
+    scratch: &mut Scratch,
+    sections: &Sections,
+    section: usize,
+    batch: &Batch,
+    base: Option<&Baseline>,
+) {
     scratch.first.iter_mut().chain(&mut scratch.later).for_each(Vec::clear);
     let mut before: Option<&[Reading]> = None;
     for run in sections.runs_of(section) {
         let readings = sections.readings(batch, run);
         match before {
             None => {
-                for (column, number) in readings.iter().filter_map(|r| number(&r.value)) {
-                    scratch.first[column].push(number);
+                for reading in readings {
+                    let Some((column, number)) = number(&reading.value) else { continue };
+                    let base = base.map_or(0, |base| base.number(reading.tag, column));
+                    scratch.first[column].push(number.wrapping_sub(base));
                 }
             }
             Some(before) => {

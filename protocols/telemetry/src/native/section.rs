@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use forehearth_model::{DeviceId, Quality, Reading, Stamp, TagId, Value};
 
+use super::baseline::Baseline;
 use super::column::Column;
 use super::decode::{DecodeError, read_text, read_u32};
 use super::kind::{COLUMNS, Kind};
@@ -37,7 +38,12 @@ struct Raw<'a> {
 impl<'a> Section<'a> {
     /// Reads the head of a section. `room` is how many readings the batch may
     /// still have; it is checked before anything is laid out.
-    pub(super) fn open(bytes: &'a [u8], base: i64, room: &mut usize) -> Result<Self, DecodeError> {
+    pub(super) fn open(
+        bytes: &'a [u8],
+        base: i64,
+        room: &mut usize,
+        baseline: Option<&Baseline>,
+    ) -> Result<Self, DecodeError> {
         let raw = read_fields(bytes)?;
         let scans = raw.stamps.iter().filter(|byte| **byte < 0x80).count();
         let width = count_tags(raw.tags, *room)?;
@@ -50,6 +56,14 @@ impl<'a> Section<'a> {
             .ok_or(DecodeError::TooLarge)?;
         let tags = lay_out(raw.tags, raw.kinds, width)?;
         let count = |column| tags.iter().filter(|(_, kind)| kind.column() == Some(column)).count();
+        let known = |column| match baseline {
+            Some(baseline) => tags
+                .iter()
+                .filter(|(_, kind)| kind.column() == Some(column))
+                .map(|(tag, _)| baseline.number(*tag, column))
+                .collect(),
+            None => Vec::new(),
+        };
         Ok(Self {
             device: DeviceId(raw.device),
             stamps: Reader::new(raw.stamps),
@@ -58,7 +72,7 @@ impl<'a> Section<'a> {
             qualities: Qualities::new(raw.qualities),
             columns: std::array::from_fn(|i| match count(i) {
                 0 => None,
-                width => Some(Column::new(raw.columns[i], width, scans)),
+                width => Some(Column::new(raw.columns[i], width, scans, known(i))),
             }),
             tags,
             texts: Texts(Reader::new(bytes)),

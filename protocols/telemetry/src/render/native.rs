@@ -11,7 +11,7 @@ impl Renderer {
     /// # Errors
     /// When the bytes are none.
     pub fn native_batch(&mut self, payload: &[u8]) -> Result<Vec<Line>, RenderError> {
-        let decoded = native::decode(payload)?;
+        let decoded = native::decode_with(payload, &self.baselines)?;
         let catalogue = self.catalogues.get(&decoded.batch.catalogue);
         let batch = format!("{}/{}", decoded.gateway, decoded.batch.id);
         let mut lines = Vec::with_capacity(decoded.batch.readings.len() + decoded.skipped.len());
@@ -29,6 +29,12 @@ impl Renderer {
             );
         }
         Ok(lines)
+    }
+
+    pub(super) fn native_baseline(&mut self, payload: &[u8]) -> Result<Vec<Line>, RenderError> {
+        let name = self.baselines.learn(payload)?;
+        let text = format!("baseline {name}: what later batches are told against");
+        Ok(vec![Line::Event { time: None, text }])
     }
 
     pub(super) fn native_catalogue(&mut self, payload: &[u8]) -> Result<Vec<Line>, RenderError> {
