@@ -17,7 +17,7 @@ use crate::texts::phrase;
 use crate::tree::{Entry, Table, Value};
 
 /// Keys of a tag in the order they are shown.
-const ORIGINS: [&str; 22] = [
+const ORIGINS: [&str; 23] = [
     "std", "at", "node", "type", "order", "codec", "unit", "scale", "offset", "raw", "eng", "clamp",
     "valid", "rate", "deadband", "max_gap", "filter", "swing", "window", "limits", "lane", "grade",
     "label",
