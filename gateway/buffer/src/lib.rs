@@ -63,6 +63,6 @@ pub use ram::{Row, Sealed};
 pub use shelf::Segment;
 pub use sqlite::SqliteStorage;
 pub use storage::{
-    Bookmark, Found, Hole, LostSegment, Piece, Room, RunMark, Save, SegmentHead, Storage,
-    StorageCode, StorageError, Wear,
+    Bookmark, Found, Hole, LifetimeWear, LostSegment, Piece, Room, RunMark, Save, SegmentHead,
+    Storage, StorageCode, StorageError, Wear,
 };

@@ -4,9 +4,11 @@ mod control;
 mod directory;
 mod failure;
 mod segment;
+mod wear;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use bytes::Bytes;
 use forehearth_model::CatalogueHash;
@@ -15,7 +17,8 @@ use rusqlite::{Connection, OpenFlags};
 use crate::ram::Row;
 use crate::shelf::Segment;
 use crate::storage::{
-    Found, LostSegment, Piece, Room, Save, SegmentHead, Storage, StorageCode, StorageError, Wear,
+    Found, LifetimeWear, LostSegment, Piece, Room, Save, SegmentHead, Storage, StorageCode,
+    StorageError, Wear,
 };
 use control::Control;
 pub(crate) use directory::Directory;
@@ -44,6 +47,9 @@ pub struct SqliteStorage {
     /// Known segments by number, with the name of their file.
     names: BTreeMap<u64, String>,
     wear: Wear,
+    /// Of earlier runs, as found.
+    before: Option<LifetimeWear>,
+    started: Instant,
     quarantined: u64,
 }
 
@@ -59,6 +65,8 @@ impl SqliteStorage {
             reading: Vec::new(),
             names: BTreeMap::new(),
             wear: Wear::default(),
+            before: None,
+            started: Instant::now(),
             quarantined: 0,
         }
     }
@@ -118,7 +126,7 @@ impl SqliteStorage {
                     self.directory()?.remove(&path)?;
                     empty.push(*seq);
                 }
-                Err(error) if error.code == StorageCode::Damaged => {
+                Err(error) if error.code.blames_one_file() => {
                     tracing::error!(code = "FH-BUF-DAMAGED", %error, "a segment is set aside");
                     self.directory()?.set_aside(&path)?;
                 }
@@ -176,6 +184,10 @@ impl Storage for SqliteStorage {
         let directory = self.directory()?;
         let mut control = Control::open(directory)?;
         let mut found = control.read()?;
+        // Later it holds what this run has added.
+        if self.before.is_none() {
+            self.before = Some(control.wear()?);
+        }
         self.control = Some(control);
         let empty;
         (found.segments, empty) = self.find_segments()?;
@@ -214,8 +226,7 @@ impl Storage for SqliteStorage {
         })?;
         self.directory()?.flush_segments()?;
         self.control()?.list(head)?;
-        self.wear.bytes_written += 6 * PAGE + head.catalogue.1.len() as u64;
-        self.wear.flushes += 3;
+        self.wear.add(wear::new_file(head.catalogue.1.len() as u64));
         self.names.insert(head.seq, name);
         self.open.insert(head.seq, file);
         Ok(())
@@ -226,9 +237,8 @@ impl Storage for SqliteStorage {
             StorageError::new(StorageCode::Missing, format!("segment {seq} is not open"))
         })?;
         let segment = file.append(rows)?;
-        let folded = file.fold_if_long()?;
-        self.wear.bytes_written += file.frames_written() * FRAME + folded * PAGE;
-        self.wear.flushes += if folded > 0 { 3 } else { 1 };
+        self.wear.add(file.logged());
+        self.wear.add(wear::folded(file.fold_if_long()?));
         Ok(segment)
     }
 
@@ -236,8 +246,7 @@ impl Storage for SqliteStorage {
         let Some(file) = self.open.remove(&seq) else { return Ok(0) };
         let segment = file.segment();
         let (bytes, folded) = file.seal()?;
-        self.wear.bytes_written += folded * PAGE;
-        self.wear.flushes += 2;
+        self.wear.add(wear::folded(folded));
         if let Some(segment) = segment {
             self.control()?.sealed(&segment)?;
         }
@@ -290,9 +299,9 @@ impl Storage for SqliteStorage {
     }
 
     fn save(&mut self, save: &Save) -> Result<(), StorageError> {
-        let frames = self.control()?.save(save)?;
-        self.wear.bytes_written += frames * FRAME;
-        self.wear.flushes += 1;
+        let life = self.before.unwrap_or_default().and(self.wear, self.started.elapsed().as_secs());
+        let written = self.control()?.save(save, &life)?;
+        self.wear.add(written);
         Ok(())
     }
 
@@ -372,9 +381,11 @@ fn checkpoint(path: &Path, conn: &Connection, how: Checkpoint) -> Result<(u64, u
 
 /// What is in a state directory that may belong to a running daemon, its size,
 /// and how many files are set aside.
-pub(crate) fn look(dir: &Path) -> Result<(Found, u64, u64), StorageError> {
+pub(crate) fn look(dir: &Path) -> Result<(Found, u64, u64, LifetimeWear), StorageError> {
     let control = dir.join("control.db");
-    let mut found = Control::look(control.clone())?.read()?;
+    let mut database = Control::look(control.clone())?;
+    let mut found = database.read()?;
+    let wear = database.wear()?;
     let folder = dir.join("segments");
     for (_, name) in directory::segment_names(&folder)? {
         // It may be removed while we look.
@@ -384,7 +395,7 @@ pub(crate) fn look(dir: &Path) -> Result<(Found, u64, u64), StorageError> {
     let (files, set_aside) = directory::quarantined(dir);
     let segments: u64 = found.segments.iter().map(|segment| segment.bytes).sum();
     let bytes = segments + directory::size_of_database(&control) + set_aside;
-    Ok((found, bytes, files))
+    Ok((found, bytes, files, wear))
 }
 
 /// Every gap record of a state directory.

@@ -54,6 +54,15 @@ impl StorageCode {
     }
 }
 
+impl StorageCode {
+    /// One file is to blame, and the rest of the volume may work: it is set
+    /// aside and its loss declared, rather than all of the disk done without.
+    pub(crate) const fn blames_one_file(self) -> bool {
+        // `Other` is what the system says of a folder where a file should be.
+        matches!(self, Self::Damaged | Self::Denied | Self::Other)
+    }
+}
+
 /// Why an operation on the disk failed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StorageError {
@@ -211,6 +220,27 @@ pub struct Wear {
     pub bytes_written: u64,
     /// Flushes asked for.
     pub flushes: u64,
+}
+
+/// What was done to the medium in all its life with us, the last run included
+/// up to its last save.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct LifetimeWear {
+    /// What was written and flushed.
+    pub wear: Wear,
+    /// How long the daemon ran, in seconds of its own clock.
+    pub running_s: u64,
+}
+
+impl LifetimeWear {
+    /// Both together.
+    pub(crate) const fn and(self, since: Wear, running_s: u64) -> Self {
+        let wear = Wear {
+            bytes_written: self.wear.bytes_written + since.bytes_written,
+            flushes: self.wear.flushes + since.flushes,
+        };
+        Self { wear, running_s: self.running_s + running_s }
+    }
 }
 
 /// Where the keeper puts batches and cursors.

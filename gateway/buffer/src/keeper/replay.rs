@@ -21,7 +21,7 @@ impl Keeper {
             read = true;
             match self.read(&load) {
                 Ok(piece) => self.pass_on(destination, &load, piece)?,
-                Err(error) if error.code == StorageCode::Damaged => {
+                Err(error) if error.code.blames_one_file() => {
                     self.set_aside(load.seq, &error)?;
                 }
                 // A loose cable is not rot: everything is opened anew first.

@@ -1,27 +1,36 @@
 //! The control database: which run this is, how far each destination has come, what was lost.
 //!
 //! ```text
-//! run          epoch clean safe_to                                  one row
+//! run          epoch clean safe_to written flushes running_s        one row
 //! destination  name cursor bd_seq
 //! gap          id destination cause epoch first last lane readings from_us to_us declared_us settled
 //! segment      seq epoch lane first last                            last = -1 while it grows
 //! ```
 
+use std::fs::File;
 use std::path::PathBuf;
 
 use forehearth_model::{BatchId, Epoch, GapCause, GapRecord, Lane, Stamp};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row as SqlRow, params};
 
 use super::directory::Directory;
-use super::{Checkpoint, checkpoint, connect, failure, write_ahead};
+use super::{Checkpoint, checkpoint, connect, failure, wear, write_ahead};
 use crate::shelf::Segment;
-use crate::storage::{Bookmark, Found, RunMark, Save, SegmentHead, StorageCode, StorageError};
+use crate::storage::{
+    Bookmark, Found, LifetimeWear, RunMark, Save, SegmentHead, StorageCode, StorageError, Wear,
+};
 
 /// "FHct" in the database header's application id.
 const APPLICATION: i64 = 0x4648_6374;
 
 /// Layout of this file; a newer one is refused.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
+
+/// What version 2 has and version 1 had not: what was done to the medium.
+const SINCE_1: &str = "
+    ALTER TABLE run ADD COLUMN written INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE run ADD COLUMN flushes INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE run ADD COLUMN running_s INTEGER NOT NULL DEFAULT 0;";
 
 /// The log is folded in at this many frames (256 KiB). It is not given back,
 /// so that a save needs no new space on a full volume.
@@ -35,7 +44,8 @@ const GAPS_KEPT: i64 = 1000;
 
 const SCHEMA: &str = "
     CREATE TABLE run(id INTEGER PRIMARY KEY CHECK (id = 1), epoch INTEGER NOT NULL,
-        clean INTEGER NOT NULL, safe_to INTEGER NOT NULL);
+        clean INTEGER NOT NULL, safe_to INTEGER NOT NULL, written INTEGER NOT NULL DEFAULT 0,
+        flushes INTEGER NOT NULL DEFAULT 0, running_s INTEGER NOT NULL DEFAULT 0);
     CREATE TABLE destination(name TEXT PRIMARY KEY, cursor BLOB NOT NULL, bd_seq INTEGER NOT NULL)
         WITHOUT ROWID;
     CREATE TABLE gap(id INTEGER PRIMARY KEY, destination TEXT NOT NULL, cause INTEGER NOT NULL,
@@ -66,7 +76,7 @@ impl Control {
     /// Opens or makes the file. One that is damaged or not ours is set aside.
     pub(super) fn open(directory: &Directory) -> Result<Self, StorageError> {
         match Self::connect(directory) {
-            Err(error) if error.code == StorageCode::Damaged => {
+            Err(error) if error.code.blames_one_file() => {
                 tracing::error!(code = "FH-BUF-CONTROL", %error, "control.db is set aside; batches may be repeated");
                 directory.set_aside(&directory.control())?;
                 Self::connect(directory)
@@ -92,6 +102,8 @@ impl Control {
             build.pragma_update(None, "user_version", VERSION).map_err(fail)?;
             build.execute_batch(SCHEMA).map_err(fail)?;
             build.commit().map_err(fail)?;
+        } else {
+            migrate(directory, &path, &mut connection)?;
         }
         if fresh {
             directory.flush_top()?;
@@ -128,6 +140,20 @@ impl Control {
         let next_gap =
             highest.first().map_or(0, |&id| if id > 0 { id.cast_unsigned() + 1 } else { 0 });
         Ok(Found { run, bookmarks, gaps, next_gap, ..Found::default() })
+    }
+
+    /// What was done to the medium so far; nothing is known of version 1.
+    pub(super) fn wear(&self) -> Result<LifetimeWear, StorageError> {
+        let columns = "SELECT count(*) FROM pragma_table_info('run') WHERE name = 'written'";
+        if self.all(columns, |row| row.get::<_, i64>(0))? == [0] {
+            return Ok(LifetimeWear::default());
+        }
+        let known = self.all("SELECT written, flushes, running_s FROM run", |row| {
+            let unsigned = |at: usize| row.get::<_, i64>(at).map(i64::cast_unsigned);
+            let wear = Wear { bytes_written: unsigned(0)?, flushes: unsigned(1)? };
+            Ok(LifetimeWear { wear, running_s: unsigned(2)? })
+        })?;
+        Ok(known.first().copied().unwrap_or_default())
     }
 
     /// Gap records in order.
@@ -199,24 +225,34 @@ impl Control {
             .map_err(|error| failure::of(&self.path, &error))
     }
 
-    /// Saves all of it or nothing; the log frames that took.
-    pub(super) fn save(&mut self, save: &Save) -> Result<u64, StorageError> {
-        let before = self.frames;
-        self.write(save).map_err(|error| failure::of(&self.path, &error))?;
+    /// Saves all of it or nothing, and what was done to the medium; what that did to it.
+    pub(super) fn save(&mut self, save: &Save, life: &LifetimeWear) -> Result<Wear, StorageError> {
+        self.write(save, life).map_err(|error| failure::of(&self.path, &error))?;
         let (frames, _) = checkpoint(&self.path, &self.connection, Checkpoint::Look)?;
+        // Shorter than before: it began anew.
+        let before = if frames >= self.frames { self.frames } else { 0 };
+        let mut written = wear::logged(before, frames - before);
         self.frames = frames;
         if frames > LONGEST_LOG {
-            checkpoint(&self.path, &self.connection, Checkpoint::Restart)?;
+            let (_, folded) = checkpoint(&self.path, &self.connection, Checkpoint::Restart)?;
+            written.add(wear::folded(folded));
             (self.frames, _) = checkpoint(&self.path, &self.connection, Checkpoint::Look)?;
         }
-        Ok(if frames >= before { frames - before } else { frames })
+        Ok(written)
     }
 
-    fn write(&mut self, save: &Save) -> rusqlite::Result<()> {
+    fn write(&mut self, save: &Save, life: &LifetimeWear) -> rusqlite::Result<()> {
         let transaction = self.connection.transaction()?;
         transaction
-            .prepare_cached("INSERT OR REPLACE INTO run VALUES(1, ?1, ?2, ?3)")?
-            .execute(params![save.run.epoch.0, save.run.clean, save.run.safe_to.cast_signed()])?;
+            .prepare_cached("INSERT OR REPLACE INTO run VALUES(1, ?1, ?2, ?3, ?4, ?5, ?6)")?
+            .execute(params![
+                save.run.epoch.0,
+                save.run.clean,
+                save.run.safe_to.cast_signed(),
+                life.wear.bytes_written.cast_signed(),
+                life.wear.flushes.cast_signed(),
+                life.running_s.cast_signed(),
+            ])?;
         // First: one may have gone and come again since.
         for name in &save.forgotten {
             transaction.execute("DELETE FROM destination WHERE name = ?1", [name])?;
@@ -261,6 +297,33 @@ impl Control {
         }
         transaction.commit()
     }
+}
+
+/// Brings a file of an older version up to this one. A copy of it as it was
+/// is on disk before anything is changed.
+fn migrate(
+    directory: &Directory,
+    path: &std::path::Path,
+    connection: &mut Connection,
+) -> Result<(), StorageError> {
+    let fail = |error: rusqlite::Error| failure::of(path, &error);
+    let version: i64 =
+        connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(fail)?;
+    if version >= VERSION {
+        return Ok(());
+    }
+    let copy = path.with_extension(format!("db.v{version}"));
+    // Of an attempt that was cut short.
+    directory.remove(&copy)?;
+    connection.execute("VACUUM INTO ?1", [copy.to_string_lossy()]).map_err(fail)?;
+    File::open(&copy).and_then(|file| file.sync_all()).map_err(|e| failure::of_io(&copy, &e))?;
+    directory.flush_top()?;
+    let step = connection.transaction().map_err(fail)?;
+    step.execute_batch(SINCE_1).map_err(fail)?;
+    step.pragma_update(None, "user_version", VERSION).map_err(fail)?;
+    step.commit().map_err(fail)?;
+    tracing::info!(copy = %copy.display(), "control.db was brought up from version {version}");
+    Ok(())
 }
 
 /// A file without any table: made, and then the power failed.

@@ -139,6 +139,9 @@ impl Directory {
             if bytes <= most {
                 break;
             }
+            if path.is_dir() {
+                continue; // somebody's, and not ours to empty
+            }
             tracing::warn!(code = "FH-BUF-QUARANTINE", file = %path.display(), "removed for room");
             fs::remove_file(&path).map_err(|error| failure::of_io(&path, &error))?;
             bytes -= len;

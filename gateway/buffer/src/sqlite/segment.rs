@@ -19,10 +19,10 @@ use forehearth_model::{BatchId, CatalogueHash, Epoch, Lane, Stamp};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row as SqlRow, params};
 
 use super::directory::size_of_database;
-use super::{Checkpoint, FRAME, checkpoint, connect, failure, write_ahead};
+use super::{Checkpoint, FRAME, checkpoint, connect, failure, wear, write_ahead};
 use crate::ram::Row;
 use crate::shelf::Segment;
-use crate::storage::{SegmentHead, StorageCode, StorageError};
+use crate::storage::{SegmentHead, StorageCode, StorageError, Wear};
 
 /// "FHsg" in the database header's application id (file format 3.0, section 1.3.17).
 const APPLICATION: i64 = 0x4648_7367;
@@ -59,7 +59,8 @@ pub(super) struct SegmentFile {
     /// What is in it, as far as this run wrote it.
     segment: Option<Segment>,
     frames: u64,
-    frames_written: u64,
+    /// What the last commit wrote.
+    logged: Wear,
 }
 
 impl SegmentFile {
@@ -104,7 +105,7 @@ impl SegmentFile {
             longest_log: LONGEST_LOG.min(head.size / 4),
             segment: None,
             frames: 0,
-            frames_written: 0,
+            logged: Wear::default(),
         })
     }
 
@@ -140,18 +141,8 @@ impl SegmentFile {
             connection.query_row("SELECT seq, epoch, lane FROM head", [], head).map_err(fail)?;
         let lane = Lane::from_code(lane).ok_or_else(|| damaged(path, "unknown lane"))?;
         let (path, epoch) = (path.to_owned(), Epoch(epoch));
-        let (segment, longest_log, frames, frames_written) = (None, LONGEST_LOG, 0, 0);
-        Ok(Self {
-            path,
-            connection,
-            seq,
-            epoch,
-            lane,
-            longest_log,
-            segment,
-            frames,
-            frames_written,
-        })
+        let (segment, longest_log, frames, logged) = (None, LONGEST_LOG, 0, Wear::default());
+        Ok(Self { path, connection, seq, epoch, lane, longest_log, segment, frames, logged })
     }
 
     /// Looks into a file of an earlier run: folds in what its log holds and
@@ -224,9 +215,9 @@ impl SegmentFile {
         self.segment.clone()
     }
 
-    /// Log frames of the last commit.
-    pub(super) fn frames_written(&self) -> u64 {
-        self.frames_written
+    /// What the last commit wrote.
+    pub(super) fn logged(&self) -> Wear {
+        self.logged
     }
 
     /// Appends rows in one transaction; flushed when it returns.
@@ -278,7 +269,9 @@ impl SegmentFile {
         }
         transaction.commit().map_err(fail)?;
         let (frames, _) = checkpoint(&self.path, &self.connection, Checkpoint::Look)?;
-        self.frames_written = if frames >= self.frames { frames - self.frames } else { frames };
+        // Shorter than before: it began anew.
+        let before = if frames >= self.frames { self.frames } else { 0 };
+        self.logged = wear::logged(before, frames - before);
         self.frames = frames;
         segment.bytes = size_of_database(&self.path);
         self.segment = Some(segment.clone());
