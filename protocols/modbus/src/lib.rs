@@ -15,6 +15,7 @@ extern crate alloc;
 
 pub mod ascii;
 mod codec;
+mod cost;
 mod crc;
 mod decode;
 mod encode;
@@ -42,6 +43,7 @@ mod value_type;
 mod write;
 
 pub use codec::{Codec, CodecError};
+pub use cost::Cost;
 pub use crc::crc16;
 pub use encode::Unfit;
 pub use errand::{Errand, Failure, Part, Step};
