@@ -26,7 +26,7 @@ test: ## Format, lints, docs, unit, property and end-to-end tests. Starts its ow
 
 # make test: a few seconds. make soak SEEDS=1000000: half an hour.
 SEEDS ?= 10000
-# Hostile answers of Modbus devices. make test: 3,000.
+# Hostile answers of Modbus devices. make test: 1,500.
 HOSTILE ?= 100000
 
 soak: ## The buffer under SEEDS histories of faults, Modbus under HOSTILE wrong answers; a seed that fails is printed.
@@ -45,6 +45,7 @@ bench: ## Values per second, CPU, memory, latency and bytes per value, printed.
 	@tests/setup/install.sh test
 	cargo build --release --package forehearth --package forehearth-sim
 	cargo bench --package forehearth-tests --bench gateway
+	cargo run --release --package forehearth-driver-modbus --example requests
 
 format:
 	rustc --version | grep --quiet --fixed-strings "rustc $$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml) "

@@ -1,5 +1,6 @@
 //! How many requests a second one link does, beside a raw socket loop and the
-//! client of tokio-modbus, all against the same device on loopback.
+//! client of tokio-modbus, all against the same device on loopback, which
+//! answers at once or some milliseconds after it was asked.
 //!
 //! `taskset -c 0 cargo run --release -p forehearth-driver-modbus --example requests [SECONDS]`
 //!
@@ -29,9 +30,11 @@ const SPANS: u16 = 40;
 async fn main() {
     let seconds = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(2);
     let time = Duration::from_secs(seconds);
-    let device = device();
     println!("{WORDS} registers per request, {seconds} s each");
-    for _ in 0..2 {
+    // At once, twice, so that the first round warms up; then as devices do.
+    for delay in [0, 0, 5, 20].map(Duration::from_millis) {
+        let device = device(delay);
+        println!("answers after {} ms", delay.as_millis());
         measure("raw socket loop", time, raw(device, time)).await;
         measure("tokio-modbus", time, tokio_modbus(device, time)).await;
         for inflight in [1, 4, 16] {
@@ -60,8 +63,9 @@ fn cpu() -> Duration {
     Duration::from_nanos(nanos.unwrap_or(0))
 }
 
-/// Answers every request with registers of zeros, as fast as a thread can.
-fn device() -> SocketAddr {
+/// Answers every request with registers of zeros, as fast as a thread can
+/// once `delay` has passed; requests that came together are answered together.
+fn device(delay: Duration) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
@@ -73,6 +77,7 @@ fn device() -> SocketAddr {
                 let mut answers = Vec::new();
                 while let Ok(length @ 1..) = stream.read(&mut asked) {
                     answers.clear();
+                    std::thread::sleep(delay);
                     // Requests come whole: each is one segment.
                     for request in asked[..length].chunks_exact(12) {
                         let bytes = request[11] * 2;
