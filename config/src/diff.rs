@@ -11,7 +11,7 @@ use forehearth_model::{DeviceEntry, DeviceId, TagEntry, TagId};
 use serde::Serialize;
 
 use crate::finding::Lang;
-use crate::plan::{BrokerFormat, BrokerPlan, GroupPlan, LinkPlan, Plan, PointPlan, TagPlan};
+use crate::plan::{BrokerFormat, BrokerPlan, ConditionPlan, GroupPlan, LinkPlan, Plan, PointPlan, TagPlan};
 
 /// What differs between two plans. Everything is empty when nothing does.
 #[derive(Clone, PartialEq, Debug, Default, Serialize)]
@@ -305,19 +305,8 @@ impl PartialEq for Tag<'_> {
     fn eq(&self, other: &Self) -> bool {
         // The ids in a plan are positions and shift; what they point to is compared by name.
         let meaning = |tag: &Self| TagEntry { device: DeviceId(0), ..tag.entry.clone() };
-        let condition = |tag: &Self| {
-            let mut condition = tag.plan.condition.clone();
-            if let Some(condition) = &mut condition {
-                let nowhere = TagId(0);
-                for (_, tag) in condition.window.iter_mut().flat_map(|window| &mut window.keep) {
-                    *tag = nowhere;
-                }
-                if let Some((_, tag)) = &mut condition.limits {
-                    *tag = nowhere;
-                }
-            }
-            condition
-        };
+        let condition =
+            |tag: &Self| tag.plan.condition.as_deref().cloned().map(ConditionPlan::without_ids);
         self.plan.point == other.plan.point
             && self.plan.report == other.plan.report
             && self.period == other.period

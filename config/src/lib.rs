@@ -14,14 +14,18 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod broker;
+mod browsed;
 mod builtin;
+mod calc;
 mod collisions;
 mod counter;
 mod derived;
 mod device;
 mod dialect;
 mod diff;
+mod duty;
 mod each;
+mod events;
 mod expr;
 mod files;
 mod filter;
@@ -30,6 +34,7 @@ mod foreign;
 mod gateway;
 #[cfg(test)]
 mod ignored;
+mod integrate;
 mod json;
 mod keys;
 mod limits;
@@ -39,6 +44,7 @@ mod load;
 mod mask;
 mod names;
 mod nearest;
+mod node;
 mod one_link;
 mod opcua;
 mod outage;
@@ -53,6 +59,7 @@ mod render;
 mod rows;
 mod scaling;
 mod schema;
+mod sharing;
 mod sheet;
 mod show;
 mod source;
@@ -75,14 +82,14 @@ pub use finding::{Findings, Lang, Severity};
 pub use foreign::{Around, import_kepware, import_neuron, import_telegraf};
 pub use json::to_json;
 pub use keys::MapFile;
-pub use load::{Loaded, load};
+pub use load::{Loaded, load, load_to_browse};
 pub use one_link::{link_of, occupied};
 pub use plan::{
-    BrokerFormat, BrokerPlan, BufferPlan, CarrierPlan, ConditionPlan, Deadband, DevicePlan,
-    FilterPlan, FormatPlan, GatewayPlan, GroupPlan, Keep, LimitsPlan, LinePlan, LinkPlan,
-    OpcUaMode, OpcUaPlan, ParityPlan, PasswordSource, Plan, PointPlan, Report, Rs485Plan,
-    SerialPlan, ServerPlan, Spike, StatusPlan, TagPlan, TlsPlan, TotalPlan, Transport, WindowPlan,
-    WritePlan,
+    AlarmPlan, BrokerFormat, BrokerPlan, BrowsePlan, BufferPlan, CalcPlan, CarrierPlan, ConditionPlan, DutyPlan, Deadband, DevicePlan,
+    FilterPlan, FormatPlan, GatewayPlan, GroupPlan, IntegralPlan, Keep, LimitsPlan, LinePlan, LinkPlan,
+    DiscardPlan, NodePlan, OpcUaMode, OpcUaPlan, ParityPlan, PasswordSource, Plan, PointPlan, Report, Rs485Plan,
+    SerialPlan, ServerDeadband, ServerPlan, SetPlan, StatesPlan, UserPlan, Spike, StatusPlan, TagPlan, TlsPlan, TotalPlan, Transport, TypeFrom, WindowPlan,
+    PartPlan, WritePlan,
 };
 pub use reference::{findings_reference, map_reference};
 pub use render::render;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use forehearth_model::{DataType, Scaling};
 
+use crate::calc::read::needs;
 use crate::finding::{Finding, Log};
 use crate::keys::{self, tag::LIMITS_KEYS};
 use crate::plan::{Deadband, LimitsPlan};
@@ -18,6 +19,10 @@ pub(crate) struct Limits {
     /// `ll`, `l`, `h`, `hh`: those that are given, in this order.
     given: Vec<(&'static str, At<f64>)>,
     pub(crate) plan: LimitsPlan,
+    /// Whether the state of the alarm is told.
+    pub(crate) has_state: bool,
+    /// Alarms of which the first one is told.
+    pub(crate) group: Option<String>,
 }
 
 /// Longest delay of an alarm. Chosen: whoever waits longer watches a trend.
@@ -110,10 +115,16 @@ pub(crate) fn read(
             reader.log.report(finding);
         }
     }
-    if given.is_empty() {
+    if given.is_empty() && inner.entry("rate").is_none() {
         inner.missing("h", "h = 5.0");
     }
-    let limits = Limits { plan: plan(&inner, &given), given };
+    let has_state = inner.boolean("state").is_some_and(|state| state.value);
+    let group = inner.filled_text("group");
+    if let (Some(group), false) = (&group, has_state) {
+        needs(&inner, group.place, "group", "`state = true`");
+    }
+    let group = group.map(|group| group.value.into_owned());
+    let limits = Limits { plan: plan(&inner, &given), given, has_state, group };
     if let Some(hysteresis) = inner.number("hysteresis") {
         check_hysteresis(reader.log, hysteresis, &limits);
     }
@@ -128,6 +139,7 @@ fn plan(inner: &Reader<'_>, given: &[(&'static str, At<f64>)]) -> LimitsPlan {
         l: limit("l"),
         h: limit("h"),
         hh: limit("hh"),
+        rate: inner.positive("rate").map(|rate| rate.value),
         hysteresis: inner.not_negative("hysteresis").map_or(0.0, |hysteresis| hysteresis.value),
         on_delay: delay("on_delay").map_or(Duration::ZERO, |delay| delay.value),
         off_delay: delay("off_delay").map_or(Duration::ZERO, |delay| delay.value),

@@ -7,9 +7,11 @@ use std::sync::Arc;
 
 use forehearth_model::{Catalogue, DeviceEntry, DeviceId, LinkId, TagEntry, TagId};
 
+use crate::calc::resolve::{self, Pending};
 use crate::collisions;
 use crate::derived;
-use crate::device::{self, DeviceDraft, DeviceTable, Layers, Override, Reach};
+use crate::browsed::{self, Browsed};
+use crate::device::{self, Beside, DeviceDraft, DeviceTable, Layers, Override, Reach};
 use crate::each::{self, Except};
 use crate::files::{self, Document, Files};
 use crate::finding::{Finding, Findings, Log};
@@ -27,7 +29,7 @@ use crate::tag::TagDraft;
 use crate::texts::{self, phrase};
 use crate::tree::Value;
 use crate::trial::{self, Tags};
-use crate::{outage, traffic};
+use crate::{outage, sharing, traffic};
 
 /// Most tags of a map. Chosen: four times what one box is built for (50,000).
 const MOST_TAGS: usize = 200_000;
@@ -54,6 +56,28 @@ pub fn load(dir: &Path) -> Loaded {
     Loaded { plan, report: log.into_findings(Arc::new(sources)), files }
 }
 
+/// The same before servers were browsed: a plan also of a map whose only
+/// mistakes are those that browsing mends. Nodes without a type are in it
+/// with [`TypeFrom::Nowhere`](crate::TypeFrom).
+#[must_use]
+pub fn load_to_browse(dir: &Path) -> Loaded {
+    let log = Log::default();
+    let mut sources = Sources::default();
+    let files = files::read(&log, &mut sources, dir);
+    let plan = build(&log, &files);
+    let wrong = log.errors();
+    let report = log.into_findings(Arc::new(sources));
+    let mended = [
+        &texts::TYPE_OF_NODE,
+        &texts::NOT_BROWSED,
+        &texts::BROWSED_OTHERWISE,
+        &texts::FOUND_OTHERWISE,
+    ];
+    let mended = |code: &String| mended.iter().any(|text| text.name() == *code);
+    let plan = if wrong == report.codes().filter(mended).count() { plan } else { None };
+    Loaded { plan, report, files }
+}
+
 /// Everything of the field side while it is put together.
 #[derive(Default)]
 pub(crate) struct Field {
@@ -69,6 +93,10 @@ pub(crate) struct Field {
     /// said to name a link that is missing.
     broken_links: HashSet<String>,
     device_names: HashMap<Arc<str>, Place>,
+    /// Computed tags, until all names are known.
+    pub(crate) calcs: Vec<Pending>,
+    /// Numbers of the groups of alarms.
+    pub(crate) alarm_groups: HashMap<(DeviceId, String), u32>,
 }
 
 fn build(log: &Log, files: &Files) -> Option<Plan> {
@@ -77,12 +105,16 @@ fn build(log: &Log, files: &Files) -> Option<Plan> {
     let mut field = Field::default();
     let overrides = read_overrides(log, files);
     read_links(log, files, &mut field);
-    read_devices(log, files, &profiles, &overrides, &mut field);
+    let browsed = files.browsed.iter().filter_map(|document| browsed::read(log, document)).collect();
+    read_devices(log, files, &profiles, &overrides, &browsed, &mut field);
+    check_browsed(log, &browsed);
     log.set_device(None);
+    let calcs = resolve::resolve(log, &mut field);
     check_unused(log, files, &field, &overrides);
     collisions::check_endpoints(log, &field.links);
     line::check_ports(log, &field.links);
     collisions::check_case(log, &field.entries, &field.device_names);
+    sharing::check(log, &field, &field.device_names);
     traffic::check(log, &field);
     check_globs(log, &gateway, &field);
     outage::check(log, &gateway, &field);
@@ -98,7 +130,7 @@ fn build(log: &Log, files: &Files) -> Option<Plan> {
     let links = field.links.into_iter().map(|link| link.plan).collect();
     let (devices, tags) = (field.devices, field.tags);
     let catalogue = Arc::new(catalogue);
-    Some(Plan { gateway, buffer, brokers, status, links, devices, tags, catalogue })
+    Some(Plan { gateway, buffer, brokers, status, links, devices, tags, calcs, catalogue })
 }
 
 pub(crate) fn read_profiles<'a>(log: &'a Log, files: &'a Files) -> Profiles<'a> {
@@ -194,6 +226,7 @@ fn read_devices<'a>(
     files: &'a Files,
     profiles: &Profiles<'a>,
     overrides: &HashMap<&'a str, Override<'a>>,
+    browsed: &HashMap<String, Browsed<'a>>,
     field: &mut Field,
 ) {
     for document in &files.devices {
@@ -201,7 +234,7 @@ fn read_devices<'a>(
         let root = Reader::new(log, &document.root, phrase::DEVICE_FILE, document.top);
         for table in root.list_of_tables("device") {
             let device = DeviceTable { table: table.value, place: table.place };
-            expand_device(log, files, &device, profiles, overrides, field);
+            expand_device(log, files, &device, (profiles, overrides, browsed), field);
             log.set_device(None);
         }
     }
@@ -213,16 +246,23 @@ fn check_device_file(log: &Log, document: &Document) {
     reader.only(&keys::names::<{ keys::field::FILE_KEYS.len() }>(keys::field::FILE_KEYS));
 }
 
+/// Profiles, overrides and what was found, all by name.
+type Known<'k, 'a> = (
+    &'k Profiles<'a>,
+    &'k HashMap<&'a str, Override<'a>>,
+    &'k HashMap<String, Browsed<'a>>,
+);
+
 fn expand_device<'a>(
     log: &'a Log,
     files: &'a Files,
     table: &DeviceTable<'a>,
-    profiles: &Profiles<'a>,
-    overrides: &HashMap<&'a str, Override<'a>>,
+    (profiles, overrides, browsed): Known<'_, 'a>,
     field: &mut Field,
 ) {
     let own = Reader::new(log, table.table, phrase::A_DEVICE, table.place);
     let chain = device::profile_chain(&own, profiles);
+    let beside = Beside { dir: &files.dir, browsed };
     let mut except = Except::read(&own);
     let has_for = own.entry("for").is_some();
     if let Some(chain) = &chain {
@@ -246,7 +286,7 @@ fn expand_device<'a>(
         if let Some(over) = over {
             device::check_override_keys(log, over, &layers);
         }
-        if let Some(draft) = device::read(log, &name, table, &layers, scope.clone(), &files.dir) {
+        if let Some(draft) = device::read(log, &name, table, &layers, scope.clone(), beside) {
             add_device(log, field, draft);
         }
         if field.tags.len() > MOST_TAGS {
@@ -327,43 +367,65 @@ fn group_tags(field: &mut Field, device: DeviceId, tags: &[TagDraft]) -> Vec<Gro
     let mut groups: Vec<Group> = Vec::new();
     let mut ids = Vec::with_capacity(tags.len());
     for tag in tags {
+        if tag.calc.is_some() {
+            ids.push(add_tag(field, device, tag, &PointPlan::Computed, None));
+            continue;
+        }
         let position = groups.iter().position(|(period, ..)| *period == tag.period);
         let position = position.unwrap_or_else(|| {
             groups.push((tag.period, tag.rate_place, Vec::new()));
             groups.len() - 1
         });
         for (element, point) in tag.points.iter().enumerate() {
-            let id = TagId(field.tags.len() as u32);
+            let element = tag.is_array.then_some(element);
+            let id = add_tag(field, device, tag, point, element);
             groups[position].2.push(id);
             ids.push(id);
-            let (point, report) = (point.clone(), tag.report);
-            field.tags.push(TagPlan {
-                point,
-                report,
-                condition: None,
-                source: None,
-                write: tag.write,
-            });
-            let name =
-                if tag.is_array { format!("{}[{element}]", tag.name) } else { tag.name.clone() };
-            field.tag_entries.push(TagEntry {
-                device,
-                name,
-                data_type: tag.data_type,
-                scaling: tag.scaling,
-                unit: tag.unit.clone(),
-                unit_code: tag.unit_code.to_owned(),
-                valid: tag.valid,
-                kind: tag.kind,
-                lane: tag.lane,
-                grade: tag.grade,
-                plant_tag: tag.plant_tag.clone(),
-                label: tag.label.clone(),
-            });
         }
     }
     derived::add(field, device, tags, &ids);
     groups
+}
+
+/// Adds a tag, or one element of an array.
+fn add_tag(
+    field: &mut Field,
+    device: DeviceId,
+    tag: &TagDraft,
+    point: &PointPlan,
+    element: Option<usize>,
+) -> TagId {
+    let (point, report, write) = (point.clone(), tag.report, tag.write);
+    field.tags.push(TagPlan { point, report, condition: None, source: None, write });
+    let name = match element {
+        Some(element) => format!("{}[{element}]", tag.name),
+        None => tag.name.clone(),
+    };
+    field.tag_entries.push(TagEntry {
+        device,
+        name,
+        data_type: tag.data_type,
+        scaling: tag.scaling,
+        unit: tag.unit.clone(),
+        unit_code: tag.unit_code.to_owned(),
+        valid: tag.valid,
+        kind: tag.kind,
+        lane: tag.lane,
+        grade: tag.grade,
+        plant_tag: tag.plant_tag.clone(),
+        label: tag.label.clone(),
+    });
+    TagId(field.tags.len() as u32 - 1)
+}
+
+/// A file of a device that is not there was left behind, or is misnamed.
+fn check_browsed(log: &Log, browsed: &HashMap<String, Browsed<'_>>) {
+    if log.errors() > 0 {
+        return;
+    }
+    for (name, found) in browsed.iter().filter(|(_, found)| !found.used.get()) {
+        log.report(Finding::new(&texts::BROWSED_UNUSED, found.place).with("name", name.as_str()));
+    }
 }
 
 fn check_unused(log: &Log, files: &Files, field: &Field, overrides: &HashMap<&str, Override<'_>>) {

@@ -13,10 +13,15 @@ use std::time::Duration;
 use forehearth_modbus::Access;
 use forehearth_model::{Catalogue, DeviceId, Grade, LinkId, TagId};
 
-pub use condition::{ConditionPlan, FilterPlan, Keep, LimitsPlan, Spike, TotalPlan, WindowPlan};
+pub use condition::{
+    AlarmPlan, CalcPlan, ConditionPlan, DutyPlan, FilterPlan, IntegralPlan, Keep, LimitsPlan, SetPlan,
+    Spike, StatesPlan, TotalPlan, WindowPlan,
+};
 pub use line::{CarrierPlan, FormatPlan, LinePlan, ParityPlan, Rs485Plan, SerialPlan};
-pub use opcua::{OpcUaMode, OpcUaPlan, PointPlan};
-pub use write::WritePlan;
+pub use opcua::{
+    BrowsePlan, DiscardPlan, NodePlan, OpcUaMode, OpcUaPlan, PointPlan, ServerDeadband, TypeFrom, UserPlan,
+};
+pub use write::{PartPlan, WritePlan};
 
 /// Everything the daemon needs to run.
 #[derive(Clone, PartialEq, Debug)]
@@ -35,6 +40,8 @@ pub struct Plan {
     pub devices: Vec<DevicePlan>,
     /// Parallel to `catalogue.tags`.
     pub tags: Vec<TagPlan>,
+    /// Tags that are computed of others, each behind those it is computed of.
+    pub calcs: Vec<CalcPlan>,
     /// What travels beside the batches.
     pub catalogue: Arc<Catalogue>,
 }
@@ -139,6 +146,10 @@ pub struct BrokerPlan {
     pub format: BrokerFormat,
     /// Replay budget in bytes per second; `None`: as fast as the link allows.
     pub backlog: Option<u64>,
+    /// Bytes on disk kept for this broker; `None`: what the others leave.
+    pub max_size: Option<u64>,
+    /// What waits longer expires for this broker; `None`: as for all.
+    pub max_age: Option<Duration>,
     /// MQTT keep-alive. Default 30 s.
     pub keepalive: Duration,
     /// Whether commands are accepted. Default no.

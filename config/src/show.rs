@@ -67,7 +67,7 @@ fn write_head(out: &mut String, plan: &Plan, position: usize) {
     }
     if let Transport::OpcUa(server) = transport {
         let timeout = show_duration(*timeout);
-        let _ = writeln!(out, "  server       {}, {access}", server.url);
+        let _ = writeln!(out, "  server       {}, {access}", server.urls.join(", "));
         let _ = writeln!(out, "  security     {}, {timeout} timeout", server.security);
         return;
     }
@@ -99,7 +99,13 @@ fn write_tag(out: &mut String, plan: &Plan, tag: &TagPlan, entry: &TagEntry) {
     let _ = writeln!(out, "\n  {}", entry.name);
     let _ = match &tag.point {
         PointPlan::Modbus(point) => write!(out, "    {} {type_name}", point.address),
-        PointPlan::OpcUa(node) => write!(out, "    {node} {type_name}"),
+        PointPlan::OpcUa(point) => {
+            let field = point.field.as_ref().map(|field| format!(" .{field}")).unwrap_or_default();
+            let element = point.element.map(|element| format!("[{element}]")).unwrap_or_default();
+            let events = if point.events.is_some() { "events of " } else { "" };
+            write!(out, "    {events}{}{field}{element} {type_name}", point.node)
+        }
+        PointPlan::Computed => write!(out, "    computed, {type_name}"),
     };
     if let Some(point) = tag.point.modbus().filter(|point| point.width() > 1)
         && entry.data_type != DataType::String

@@ -128,25 +128,14 @@ fn is_conditioned_alike((old, was): (&Plan, TagId), (new, is): (&Plan, TagId)) -
     let meaning = |plan: &Plan, tag: TagId| {
         let entry = &plan.catalogue.tags[tag.index()];
         let of = &plan.tags[tag.index()];
-        // Ids of derived tags are positions, too; what they are is in the names.
+        // Ids of derived tags are positions, too; their names follow from that
+        // of the tag and from what is asked for.
         let named = |id: TagId| plan.catalogue.tags[id.index()].name.clone();
-        let mut derived = Vec::new();
-        let mut condition = of.condition.clone();
-        if let Some(condition) = &mut condition {
-            for (_, tag) in condition.window.iter_mut().flat_map(|window| &mut window.keep) {
-                derived.push(named(std::mem::replace(tag, TagId(0))));
-            }
-            if let Some(total) = &mut condition.total {
-                derived.push(named(std::mem::replace(&mut total.tag, TagId(0))));
-            }
-            if let Some((_, tag)) = &mut condition.limits {
-                derived.push(named(std::mem::replace(tag, TagId(0))));
-            }
-        }
+        let condition = of.condition.as_deref().cloned().map(|c| Box::new(c.without_ids()));
         let source = of.source.map(named);
         let plain = TagPlan { condition, source: None, ..of.clone() };
         let wire = (entry.data_type, entry.scaling, entry.valid, entry.lane, entry.kind);
-        (plain, derived, source, wire)
+        (plain, source, wire)
     };
     meaning(old, was) == meaning(new, is)
 }

@@ -6,10 +6,14 @@ use forehearth_modbus::{RegisterOrder, Table};
 use forehearth_model::{DataType, Grade, Lane, Scaling, TagKind};
 
 use crate::broker::GRADES;
+use crate::browsed::Browsed;
+use crate::calc::read::{self as calc, CalcDraft};
 use crate::counter::{self, CounterDraft};
 use crate::device::Driver;
+use crate::duty::{self, DutyDraft};
 use crate::expr::Scope;
 use crate::finding::{Finding, Log};
+use crate::integrate::{self, IntegralDraft};
 use crate::keys::{self, tag::TAG_KEYS};
 use crate::opcua::{self, Namespaces};
 use crate::plan::{Deadband, FilterPlan, LimitsPlan, PointPlan, Report, WritePlan};
@@ -21,7 +25,7 @@ use crate::source::Place;
 use crate::texts::{self, phrase};
 use crate::tree::{Table as TomlTable, Value};
 use crate::window::{self, WindowDraft};
-use crate::{filter, limits, names, standard, swing, units, versions, write};
+use crate::{filter, limits, names, node, standard, swing, units, versions, write};
 
 /// Every key of a tag.
 pub(crate) const KEYS: [&str; TAG_KEYS.len()] = keys::names(TAG_KEYS);
@@ -49,6 +53,10 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) grade: Option<Grade>,
     pub(crate) max_gap: Duration,
     pub(crate) every_sample: bool,
+    /// Of OPC UA: what was found when the server was browsed.
+    pub(crate) browsed: Option<&'a Browsed<'a>>,
+    /// Of OPC UA: the server is asked, and sends nothing by itself.
+    pub(crate) is_polled: bool,
     /// Where `access = "read-only"` stands, if it does.
     pub(crate) read_only: Option<Place>,
 }
@@ -82,8 +90,20 @@ pub(crate) struct TagDraft {
     pub(crate) swing: Option<f64>,
     pub(crate) window: Option<WindowDraft>,
     pub(crate) counter: Option<CounterDraft>,
-    pub(crate) limits: Option<LimitsPlan>,
+    pub(crate) integral: Option<IntegralDraft>,
+    pub(crate) duty: Option<DutyDraft>,
+    pub(crate) alarm: Option<AlarmDraft>,
+    /// What it is computed of, in place of being read.
+    pub(crate) calc: Option<CalcDraft>,
     pub(crate) write: Option<WritePlan>,
+}
+
+/// The alarm of a tag.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct AlarmDraft {
+    pub(crate) limits: LimitsPlan,
+    pub(crate) has_state: bool,
+    pub(crate) group: Option<String>,
 }
 
 /// Reads one tag from its tables, weakest first. What is wrong is in the log.
@@ -102,7 +122,9 @@ pub(crate) fn read(
             versions::unsupported(log, entry.key_place, key);
         }
     }
+    let calc = calc::read(&reader);
     let spot = match around.driver {
+        _ if calc::is_computed(&reader) => read_computed(&reader, calc.as_ref()),
         Driver::Modbus => read_registers(&reader, around),
         Driver::OpcUa => read_node(&reader, around),
     };
@@ -122,6 +144,8 @@ pub(crate) fn read(
     let write = write::read(&reader, around, spot.table, data_type, valid);
 
     let (period, rate_place) = read_rate(&reader, around, name_place)?;
+    let grid = calc.as_ref().and_then(|calc| calc.grid);
+    let period = grid.map_or(period, |(every, _)| every);
     let unit = standard::unit(&reader, standard);
     let unit_code = unit.as_ref().map_or("", |unit| units::check(log, &unit.value, unit.place));
     let kind = reader
@@ -146,6 +170,8 @@ pub(crate) fn read(
     let swing = swing::read(&reader, data_type, span, lane);
     let window = window::read(&reader, data_type, period);
     let counter = counter::read(&reader, data_type, kind);
+    let integral = integrate::read(&reader, data_type, period);
+    let duty = duty::read(&reader, data_type, period);
     let grade = reader.word("grade", &GRADES);
     let plant_tag = reader.text("tag").map(|text| text.value.into_owned());
     let label = standard::label(reader.bilingual("label"), standard);
@@ -198,7 +224,14 @@ pub(crate) fn read(
         swing: swing.map(|swing| swing.error),
         window,
         counter,
-        limits: limits.map(|limits| limits.plan),
+        integral,
+        duty,
+        alarm: limits.map(|limits| AlarmDraft {
+            limits: limits.plan,
+            has_state: limits.has_state,
+            group: limits.group,
+        }),
+        calc,
         write,
     })
 }
@@ -213,12 +246,20 @@ struct Spot {
     points: Option<(Place, Vec<PointPlan>)>,
 }
 
+/// `type` of a tag that is computed; it has no place on the device.
+fn read_computed(reader: &Reader<'_>, calc: Option<&CalcDraft>) -> Spot {
+    let points = calc.map(|calc| (calc.place, vec![PointPlan::Computed]));
+    Spot { data_type: calc::data_type(reader), table: None, is_array: false, points }
+}
+
 /// `at`, `type` and `order` of a Modbus tag.
 fn read_registers(reader: &Reader<'_>, around: &Surroundings<'_>) -> Spot {
     let log = reader.log;
-    if let Some(entry) = reader.entry("node") {
-        let finding = Finding::new(&texts::KEY_OF_OTHER_DRIVER, entry.key_place);
-        log.report(finding.with("key", "node").with("driver", "modbus"));
+    for key in node::KEYS {
+        if let Some(entry) = reader.entry(key) {
+            let finding = Finding::new(&texts::KEY_OF_OTHER_DRIVER, entry.key_place);
+            log.report(finding.with("key", key).with("driver", "modbus"));
+        }
     }
     let at = if reader.entry("at").is_none() {
         reader.missing("at", "at = \"40001\"");
@@ -246,13 +287,13 @@ fn read_registers(reader: &Reader<'_>, around: &Surroundings<'_>) -> Spot {
     }
 }
 
-/// `node` and `type` of an OPC UA tag.
+/// Where an OPC UA tag is and what type it has.
 fn read_node(reader: &Reader<'_>, around: &Surroundings<'_>) -> Spot {
     opcua::refuse_tag_keys(reader);
-    let node = opcua::node(reader, around.namespaces);
-    let place = reader.entry("node").map_or(reader.place(), |entry| entry.node.place);
-    let points = node.map(|node| (place, vec![PointPlan::OpcUa(node)]));
-    Spot { data_type: opcua::data_type(reader), points, ..Spot::default() }
+    let (browsed, polled) = (around.browsed, around.is_polled);
+    let spot = node::read(reader, around.namespaces, browsed, polled);
+    let node::NodeSpot { data_type, is_array, points } = spot;
+    Spot { data_type, table: None, is_array, points }
 }
 
 /// `tag` says "not for this type": one text for all keys that need a number.
@@ -381,5 +422,8 @@ fn check_enum(reader: &Reader<'_>, data_type: Option<DataType>) {
             _ => reader.wrong_type(&entry.key, &entry.node, phrase::A_TEXT),
         }
     }
-    versions::no_effect(reader.log, table.place, "enum");
+    // With it the time in each state is told.
+    if reader.entry("duty").is_none() {
+        versions::no_effect(reader.log, table.place, "enum");
+    }
 }

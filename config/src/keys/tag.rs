@@ -3,7 +3,7 @@
 use super::Kind::{
     Amount, Boolean, Duration, Integer, Number, Pair, Rate, Table, Text, Word, Words,
 };
-use super::Need::{Default, Optional, Refused};
+use super::Need::{Default, Optional};
 use super::{Kind, Need, Section};
 use crate::filter::WINDOW_VALUES;
 use crate::limits::LONGEST_DELAY;
@@ -43,6 +43,18 @@ super::keys! {
             "A tag NAME.total tells what a counter counted since the gateway started, across roll-overs and resets." / "由点位 名称.total 给出计数器自网关启动以来的累计，跨越翻转与复位。", "total = true";
         "rollover": Integer(2, i64::MAX), Optional,
             "What would follow the counter's largest value; default: the range of the type." / "计数器最大值之后的值；默认取类型的范围。", "rollover = 1000000";
+        "interval": Duration(SHORTEST, DAY), Optional,
+            "A tag NAME.interval tells what a counter counted in each interval of wall time, also across outages; must divide a day, needs total." / "由点位 名称.interval 给出计数器在每个时间段内的累计，断线期间也计入；须能整除一天，需要 total。", "interval = \"15m\"";
+        "integrate": Table(&INTEGRATE), Optional,
+            "Volume of a flow or energy of a power, told by NAME.integral." / "流量的累计体积或功率的电量，由 名称.integral 给出。", "integrate = { per = \"1h\" }";
+        "duty": Table(&DUTY), Optional,
+            "Run hours and starts of a machine, told by NAME.hours and NAME.starts." / "设备的运行小时和启动次数，由 名称.hours 和 名称.starts 给出。", "duty = { running = [1] }";
+        "calc": Text, Optional,
+            "Computed of other tags in place of being read: + - * / ^, comparisons, and or not, abs sqrt min max sum mean spread if age, group('glob'); a name with other characters stands in '...', a tag of another device is 'device::tag'." / "由其他点位计算而非读取：+ - * / ^、比较、and or not、abs sqrt min max sum mean spread if age、group('通配符')；含其他字符的名称写在 '...' 中，其他设备的点位写作 'device::tag'。", "calc = \"voltage * current\"";
+        "grid": Duration(SHORTEST, DAY), Optional,
+            "With calc: computed on this grid of wall time, of inputs as they were at that moment; NAME.skew and NAME.age tell how well they fit; must divide a day." / "与 calc 一起使用：按此时间网格计算，各输入取该时刻的值；名称.skew 和 名称.age 给出时差；须能整除一天。", "grid = \"1s\"";
+        "stale": Duration(SHORTEST, DAY), Optional,
+            "With grid: an input older than this is Bad; default: three periods of the grid." / "与 grid 一起使用：早于此时间的输入视为 Bad；默认为三个周期。", "stale = \"5s\"";
         "enum": Kind::NumberedTexts, Optional,
             "Names of states." / "状态名称。", "enum = { 0 = \"stopped\", 1 = \"normal\" }";
         "limits": Table(&LIMITS), Optional,
@@ -78,9 +90,15 @@ super::keys! {
         "std": Text, Optional,
             "Point of the data dictionary (config/dictionary); gives unit, kind, range, grade and label where the tag is silent." / "数据字典（config/dictionary）中的点；点位未写时由它给出单位、类型、范围、等级和名称。", "std = \"al.pot.voltage\"";
         "node": Text, Optional,
-            "OPC UA: the node, by an alias of `namespace` and its identifier (s= name, i= number, g= GUID, b= Base64); required there, with `type`." / "OPC UA：节点，写作 `namespace` 的别名加标识（s= 名称，i= 编号，g= GUID，b= Base64）；此时必须写，并写 `type`。", "node = \"dcs:s=FC201.LT_201.PV\"";
-        "path": Text, Refused,
-            "OPC UA: browse path." / "OPC UA：浏览路径。", "path = \"/Objects/dcs:FC201/dcs:BIAS\"";
+            "OPC UA: the node, by an alias of `namespace` and its identifier (s= name, i= number, g= GUID, b= Base64); this or `path`." / "OPC UA：节点，写作 `namespace` 的别名加标识（s= 名称，i= 编号，g= GUID，b= Base64）；与 `path` 二选一。", "node = \"dcs:s=FC201.LT_201.PV\"";
+        "path": Text, Optional,
+            "OPC UA: the way to the node by names, from the root; this or `node`." / "OPC UA：从根节点起按名称到达节点的路径；与 `node` 二选一。", "path = \"/Objects/dcs:FC201/dcs:BIAS\"";
+        "field": Text, Optional,
+            "OPC UA: field of a structure, dots between levels." / "OPC UA：结构的字段，层级之间用点。", "field = \"Motor.Speed\"";
+        "sampling": Duration(RATE.0, RATE.1), Optional,
+            "OPC UA: how often the server looks at it; default: the device's." / "OPC UA：服务器查看它的间隔；默认取设备的。", "sampling = \"10ms\"";
+        "server_deadband": Amount, Optional,
+            "OPC UA: how far the value may move before the server sends it, in its own units or as a percentage of its EURange." / "OPC UA：值变化多少服务器才发送，用服务器的单位或其 EURange 的百分比。", "server_deadband = \"1%\"";
     }
 
     /// Of `limits`.
@@ -95,6 +113,12 @@ super::keys! {
             "How long it must be beyond." / "须越限多久才报警。", "on_delay = \"2s\"";
         "off_delay": Duration(ZERO, LONGEST_DELAY), Default("\"0s\""),
             "How long it must be back." / "须恢复多久才解除。", "off_delay = \"5s\"";
+        "rate": Number, Optional,
+            "Fastest change per second, up or down, that is normal." / "正常的每秒最大变化，升降均计。", "rate = 2.0";
+        "state": Boolean, Default("false"),
+            "A tag NAME.state tells whether the alarm is active (1), unacknowledged (2), shelved (4), first of its group (8)." / "由点位 名称.state 指示报警是否激活（1）、未确认（2）、搁置（4）、组内首出（8）。", "state = true";
+        "group": Text, Optional,
+            "Alarms of one device with the same group tell which came first; needs state." / "同一设备中组名相同的报警指示哪个首先发生；需要 state。", "group = \"tap\"";
     }
 
     /// Of `filter`.
@@ -131,6 +155,8 @@ super::keys! {
     WINDOW_KEYS = {
         "every": Duration(SHORTEST, DAY), Need::Required,
             "Length; must divide a day." / "长度；须能整除一天。", "every = \"1s\"";
+        "step": Duration(SHORTEST, DAY), Optional,
+            "Sliding: told this often, of the last `every`; must divide `every`, at most 60 times." / "滑动窗口：按此间隔给出最近 `every` 的结果；须能整除 `every`，最多 60 份。", "step = \"100ms\"";
         "keep": Words(&["min", "max", "mean", "rms", "std", "first", "last", "count", "good"]), Need::Required,
             "What is kept, each as a tag NAME.WORD." / "保留的内容，各为一个点位 名称.单词。", "keep = [\"min\", \"max\", \"mean\"]";
         "samples": Boolean, Default("true"),
@@ -145,6 +171,28 @@ super::keys! {
             "Longest silence; default: the tag's." / "最长静默时间；默认取点位的。", "max_gap = \"5s\"";
     }
 
+    /// Of `integrate`.
+    INTEGRATE_KEYS = {
+        "per": Duration(TICK, DAY), Need::Required,
+            "The time in the unit of the source: \"1h\" for m3/h and kW." / "源单位中的时间：m3/h 和 kW 为 \"1h\"。", "per = \"1h\"";
+        "gap": Duration(TICK, MAX_GAP.1), Optional,
+            "Longest time between two samples that is integrated; default: five scan periods." / "参与积分的两个采样之间的最长时间；默认为五个采集周期。", "gap = \"30s\"";
+        "every": Duration(SHORTEST, DAY), Optional,
+            "A tag NAME.interval tells the amount of each interval of wall time; must divide a day." / "由点位 名称.interval 给出每个时间段的数量；须能整除一天。", "every = \"15m\"";
+        "unit": Text, Optional,
+            "Unit of the total." / "累计的单位。", "unit = \"m3\"";
+    }
+
+    /// Of `duty`.
+    DUTY_KEYS = {
+        "running": Kind::Items, Need::Required,
+            "States in which it runs; a bit runs at 1." / "视为运行的状态；位为 1 时运行。", "running = [1]";
+        "gap": Duration(TICK, MAX_GAP.1), Optional,
+            "Longest time between two samples that counts; default: five scan periods." / "计入的两个采样之间的最长时间；默认为五个采集周期。", "gap = \"30s\"";
+        "every": Duration(SHORTEST, DAY), Optional,
+            "Tags NAME.in.STATE tell the seconds in each state of `enum` by interval of wall time, NAME.in.unknown the rest; must divide a day." / "由点位 名称.in.状态 给出每个时间段内 `enum` 各状态的秒数，其余计入 名称.in.unknown；须能整除一天。", "every = \"1h\"";
+    }
+
     /// Of `write`.
     WRITE_KEYS = {
         "min": Number, Optional, "Lowest value; a number needs both bounds." / "最小值；数值必须同时给出上下界。", "min = 900.0";
@@ -152,6 +200,8 @@ super::keys! {
         "max_step": Number, Optional, "Farthest from the present value, which must be Good and fresh." / "与当前值的最大差；当前值必须良好且新鲜。", "max_step = 5.0";
         "every": Duration(RATE.0, MAX_GAP.1), Optional,
             "At most once in this time." / "在此时间内最多一次。", "every = \"10s\"";
+        "part": Word(&["masked", "rewritten"]), Default("\"masked\""),
+            "How a bit of a register is written: masked (function 22), or, for a device without it, by reading the register and writing it whole, which loses what the device changes in between." / "寄存器中某一位的写法：masked（功能码 22）；若设备不支持，则 rewritten：先读整个寄存器再写回，期间设备对其他位的更改会丢失。", "part = \"rewritten\"";
     }
 }
 
@@ -186,5 +236,7 @@ inner! {
     HAMPEL "hampel" HAMPEL_KEYS "Spikes against the median of the neighbours." / "以邻近采样的中值识别尖峰。";
     WINDOW "window" WINDOW_KEYS "What is kept of a fast signal once per interval." / "每个时间段从快速信号中保留的内容。";
     SWING "swing" SWING_KEYS "Report through a swinging door." / "旋转门上报。";
+    INTEGRATE "integrate" INTEGRATE_KEYS "Volume of a flow or energy of a power." / "流量的累计体积或功率的电量。";
+    DUTY "duty" DUTY_KEYS "Run hours, starts and time in states." / "运行小时、启动次数和各状态时间。";
     WRITE "write" WRITE_KEYS "Bounds for writing." / "写值的边界。";
 }

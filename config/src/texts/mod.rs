@@ -3,6 +3,7 @@
 //! `explain`, the rendered findings and the reference page all read from here.
 //! Codes are stable: a code is never given another meaning, only retired.
 
+mod calc;
 mod files;
 mod gateway;
 mod lines;
@@ -61,6 +62,7 @@ macro_rules! table {
 }
 use table;
 
+pub(crate) use calc::*;
 pub(crate) use files::*;
 pub(crate) use gateway::*;
 pub(crate) use lines::*;
@@ -79,6 +81,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static CodeText> {
         files::TABLE,
         points::TABLE,
         tags::TABLE,
+        calc::TABLE,
         links::TABLE,
         lines::TABLE,
         profiles::TABLE,

@@ -33,9 +33,15 @@ phrases! {
     FILTER = "filter" / "filter 表";
     HAMPEL = "hampel" / "hampel 表";
     SWING = "swing" / "swing 表";
+    INTEGRATE = "integrate" / "integrate 表";
+    DUTY = "duty" / "duty 表";
     WINDOW = "window" / "window 表";
     A_TEST = "[[test]]" / "[[test]] 表";
     WRITE = "write" / "write 表";
+
+    BROWSE = "[[device.browse]]" / "[[device.browse]] 表";
+    BROWSED = "a file of browsed/" / "browsed/ 下的文件";
+    EVENTS = "[[device.events]]" / "[[device.events]] 表";
 
     // What is expected.
     A_TABLE = "a table" / "表";
@@ -87,6 +93,12 @@ phrases! {
     BRACES_EMPTY = "nothing between the braces" / "括号内为空";
     TOO_MANY_BRACKETS = "too many brackets within one another" / "括号嵌套过深";
     NOT_EXPECTED = "`{what}` is not expected here" / "此处不应出现 `{what}`";
+    FORMULA_ENDS = "ends too early" / "过早结束";
+    QUOTE_UNCLOSED = "the quote is never closed" / "引号没有闭合";
+    NO_FUNCTION = "there is no function `{what}`" / "没有函数 `{what}`";
+    WRONG_COUNT = "`{what}` takes {count}" / "`{what}` 需要 {count} 个参数";
+    TOO_LONG = "more than {most} steps" / "超过 {most} 步";
+    GROUP_ALONE = "group(...) stands in min, max, sum, mean or spread" / "group(...) 须写在 min、max、sum、mean 或 spread 中";
     NO_WIDTH = "`{width}` is no width" / "`{width}` 不是宽度";
 
     // Labels: TOML 1.1.
@@ -104,6 +116,10 @@ phrases! {
     MUST_BE_HIGHER = "must be higher" / "应当更高";
     STANDARD_HERE = "the data dictionary's point" / "数据字典中的点";
     READ_ONLY_HERE = "read-only here" / "此处为只读";
+    WRITTEN_HERE = "this device is written to" / "该设备可写入";
+    NODE_HERE = "the node" / "节点";
+    USER_HERE = "the user" / "用户";
+    BROWSED_HERE = "what was found" / "浏览结果";
     LINK_HERE = "the link" / "链路";
     PARAM_HERE = "the parameter" / "参数定义";
     USED_HERE = "used here" / "在此使用";

@@ -1,9 +1,13 @@
 //! The stages: from the words of the map to those of the pipeline.
 
-use forehearth_config::{ConditionPlan, Deadband, FilterPlan, Keep, LimitsPlan, Plan, Spike};
-use forehearth_model::TagId;
+use forehearth_config::{
+    AlarmPlan, ConditionPlan, Deadband, DutyPlan, FilterPlan, Keep, LimitsPlan, Plan, SetPlan,
+    Spike, StatesPlan,
+};
+use forehearth_model::{DataType, TagId};
 use forehearth_pipeline::{
-    self as pipeline, AlarmLimits, AlarmStage, CalcStage, CounterStage, Filter, Report, Rule, Stages, WindowStage,
+    self as pipeline, AlarmLimits, AlarmStage, CalcStage, CounterStage, DutyStage, Filter, Form,
+    IntegralStage, Report, Rule, SetStage, Stages, StatesStage, WindowStage,
 };
 
 /// The pipeline's rules, in the order of tag ids.
@@ -33,35 +37,65 @@ pub fn stages(plan: &Plan) -> impl Iterator<Item = (TagId, Stages)> + '_ {
 }
 
 /// The derived tags, each behind those it is computed of.
-pub fn calcs(_plan: &Plan) -> impl Iterator<Item = CalcStage> + '_ {
-    std::iter::empty()
+pub fn calcs(plan: &Plan) -> impl Iterator<Item = CalcStage> + '_ {
+    plan.calcs.iter().map(|calc| {
+        let entry = &plan.catalogue.tags[calc.tag.index()];
+        CalcStage {
+            tag: calc.tag,
+            device: entry.device,
+            form: if entry.data_type == DataType::Bool { Form::Bit } else { Form::Number },
+            formula: calc.formula.clone(),
+            set: calc.set.map(|SetPlan { every, stale, skew, age }| SetStage {
+                every,
+                stale,
+                skew,
+                age,
+            }),
+        }
+    })
 }
 
 fn of(condition: &ConditionPlan) -> Stages {
-    let ConditionPlan { filters, swing, window, total, limits } = condition;
+    let ConditionPlan { filters, swing, window, total, integral, duty, limits } = condition;
     Stages {
         filters: filters.iter().map(|filter| of_filter(*filter)).collect(),
         swing: *swing,
         window: window.as_ref().map(|window| WindowStage {
             every: window.every,
-            step: None,
+            step: window.step,
             period: window.period,
             keep: window.keep.iter().map(|(keep, tag)| (of_keep(*keep), *tag)).collect(),
         }),
         counter: total.map(|total| CounterStage {
             rollover: total.rollover,
             total: total.tag,
-            interval: None,
-            gap: std::time::Duration::MAX,
+            interval: total.interval,
+            gap: total.gap,
         }),
-        alarm: limits.map(|(limits, tag)| AlarmStage {
-            limits: of_limits(limits),
-            tag,
-            state: None,
-            group: None,
+        integral: integral.map(|integral| IntegralStage {
+            per: integral.per,
+            gap: integral.gap,
+            total: integral.total,
+            interval: integral.interval,
         }),
-        ..Stages::default()
+        duty: duty.as_ref().map(of_duty),
+        alarm: limits.as_ref().map(|AlarmPlan { limits, tag, state, group }| AlarmStage {
+            limits: of_limits(*limits),
+            tag: *tag,
+            state: *state,
+            group: *group,
+        }),
     }
+}
+
+fn of_duty(duty: &DutyPlan) -> DutyStage {
+    let DutyPlan { running, gap, hours, starts, states } = duty;
+    let states = states.as_ref().map(|StatesPlan { every, states, unknown }| StatesStage {
+        every: *every,
+        states: states.clone(),
+        unknown: *unknown,
+    });
+    DutyStage { running: running.clone(), gap: *gap, hours: *hours, starts: *starts, states }
 }
 
 fn of_filter(filter: FilterPlan) -> Filter {
@@ -97,8 +131,8 @@ const fn of_keep(keep: Keep) -> pipeline::Keep {
 }
 
 const fn of_limits(limits: LimitsPlan) -> AlarmLimits {
-    let LimitsPlan { ll, l, h, hh, hysteresis, on_delay, off_delay } = limits;
-    AlarmLimits { ll, l, h, hh, rate: None, hysteresis, on_delay, off_delay }
+    let LimitsPlan { ll, l, h, hh, rate, hysteresis, on_delay, off_delay } = limits;
+    AlarmLimits { ll, l, h, hh, rate, hysteresis, on_delay, off_delay }
 }
 
 #[cfg(test)]
