@@ -6,10 +6,11 @@ use std::time::Duration;
 use forehearth_model::Grade;
 
 use crate::finding::{Finding, Log};
+use crate::gateway::{MAX_AGE, MAX_SIZE};
 use crate::keys::{self, gateway::BROKER_KEYS};
 use crate::names;
 use crate::plan::{BrokerFormat, BrokerPlan, GatewayPlan, PasswordSource, ServerPlan, TlsPlan};
-use crate::reader::{At, Reader, Text};
+use crate::reader::{Reader, Text};
 use crate::source::Place;
 use crate::texts::{self, phrase};
 use crate::tree::Value;
@@ -115,12 +116,11 @@ fn read(reader: &Reader<'_>, gateway: &GatewayPlan, dir: &Path) -> Option<(Broke
         reader.log.report(Finding::new(&texts::PASSWORD_WITHOUT_USER, entry.key_place));
     }
     let commands = reader.boolean("commands");
-    if let Some(At { value: true, place }) = commands {
-        crate::versions::no_effect(reader.log, place, "commands");
-    }
     let globs = read_globs(reader);
     let keepalive = reader.duration("keepalive", KEEPALIVE.0..=KEEPALIVE.1);
     let backlog = reader.size_per_second("backlog", LEAST_BACKLOG).map(|rate| rate.value);
+    let max_size = reader.size("max_size", MAX_SIZE.0..=MAX_SIZE.1).map(|size| size.value);
+    let max_age = reader.duration("max_age", MAX_AGE.0..=MAX_AGE.1).map(|age| age.value);
     let grades = read_grades(reader);
     let servers = targets?.servers;
     let broker = BrokerPlan {
@@ -129,6 +129,8 @@ fn read(reader: &Reader<'_>, gateway: &GatewayPlan, dir: &Path) -> Option<(Broke
         tls,
         format: format?,
         backlog,
+        max_size,
+        max_age,
         keepalive: keepalive.map_or(Duration::from_secs(30), |keepalive| keepalive.value),
         commands: commands.is_some_and(|commands| commands.value),
         username,
@@ -380,7 +382,7 @@ pub(crate) fn read_password(reader: &Reader<'_>, dir: &Path) -> Option<PasswordS
 }
 
 /// A path of the map, relative to its directory; a finding when nothing is there.
-fn existing_file(log: &Log, dir: &Path, text: &Text<'_>) -> PathBuf {
+pub(crate) fn existing_file(log: &Log, dir: &Path, text: &Text<'_>) -> PathBuf {
     let path = dir.join(&*text.value);
     if !path.is_file() {
         log.report(Finding::new(&texts::NO_SUCH_FILE, text.place).with("path", &*text.value));
@@ -389,7 +391,7 @@ fn existing_file(log: &Log, dir: &Path, text: &Text<'_>) -> PathBuf {
 }
 
 #[cfg(unix)]
-fn check_mode(log: &Log, path: &Path, text: &Text<'_>) {
+pub(crate) fn check_mode(log: &Log, path: &Path, text: &Text<'_>) {
     use std::os::unix::fs::PermissionsExt as _;
     let Ok(metadata) = path.metadata() else { return };
     let mode = metadata.permissions().mode() & 0o777;
@@ -400,7 +402,7 @@ fn check_mode(log: &Log, path: &Path, text: &Text<'_>) {
 }
 
 #[cfg(not(unix))]
-fn check_mode(_log: &Log, _path: &Path, _text: &Text<'_>) {}
+pub(crate) fn check_mode(_log: &Log, _path: &Path, _text: &Text<'_>) {}
 
 fn read_grades(reader: &Reader<'_>) -> Option<Vec<Grade>> {
     let texts = reader.texts("grades")?;

@@ -8,11 +8,13 @@ use std::time::Duration;
 use forehearth_modbus::{Access, RegisterOrder};
 
 use crate::broker::GRADES;
+use crate::browsed::{self, Browsed};
 use crate::expr::{Binding, Scope};
 use crate::finding::{Finding, Log};
 use crate::keys::{self, field as described};
 use crate::link::{self, Budget, Quirks};
 use crate::nearest::nearest;
+use crate::plan::{OpcUaMode, OpcUaPlan, Transport};
 use crate::point::{self, AddressParam};
 use crate::profile::{self, Param, ParamType, Profile, SHARED_KEYS};
 use crate::quantity;
@@ -21,7 +23,7 @@ use crate::source::Place;
 use crate::tag::{self, MAX_GAP, RATE, Surroundings, TagDraft};
 use crate::texts::{self, phrase};
 use crate::tree::{Node, Table, Value};
-use crate::{names, opcua, versions};
+use crate::{events, names, opcua, versions};
 
 /// Keys that only a device has.
 pub(crate) const OWN_KEYS: [&str; described::DEVICE_KEYS.len()] =
@@ -29,6 +31,10 @@ pub(crate) const OWN_KEYS: [&str; described::DEVICE_KEYS.len()] =
 
 /// Keys of OPC UA devices.
 const OPCUA_KEYS: [&str; described::OPCUA_KEYS.len()] = keys::names(described::OPCUA_KEYS);
+
+/// Those that a profile may have as well.
+pub(crate) const OPCUA_SHARED_KEYS: [&str; described::OPCUA_SHARED_KEYS.len()] =
+    keys::names(described::OPCUA_SHARED_KEYS);
 
 /// Keys that make a device what it is; an override can't give them.
 const IDENTITY_KEYS: [&str; 4] = ["name", "profile", "for", "except"];
@@ -73,6 +79,19 @@ pub(crate) enum Reach {
     Own(Box<link::LinkDraft>),
 }
 
+impl Reach {
+    /// The server, of OPC UA.
+    fn opcua(&self) -> Option<&OpcUaPlan> {
+        match self {
+            Self::Own(link) => match &link.plan.transport {
+                Transport::OpcUa(server) => Some(server),
+                _ => None,
+            },
+            Self::Shared { .. } => None,
+        }
+    }
+}
+
 /// The tables that make a device, from weakest to strongest.
 pub(crate) struct Layers<'a> {
     pub(crate) tables: Vec<&'a Table>,
@@ -115,7 +134,15 @@ pub(crate) fn check_override_keys(log: &Log, over: &Override<'_>, layers: &Layer
 
 fn known_keys<'a>(layers: &Layers<'a>) -> Vec<&'a str> {
     let params: Vec<&str> = layers.params.iter().map(|param| param.name).collect();
-    [&OWN_KEYS[..], &OPCUA_KEYS, &SHARED_KEYS, &link::QUIRKS, &params].concat()
+    [&OWN_KEYS[..], &OPCUA_KEYS, &OPCUA_SHARED_KEYS, &SHARED_KEYS, &link::QUIRKS, &params].concat()
+}
+
+/// What lies beside a map's files.
+#[derive(Clone, Copy)]
+pub(crate) struct Beside<'a> {
+    pub(crate) dir: &'a Path,
+    /// What was found on the servers of devices, by device.
+    pub(crate) browsed: &'a HashMap<String, Browsed<'a>>,
 }
 
 /// Reads one device in the scope of its `for`.
@@ -125,7 +152,7 @@ pub(crate) fn read(
     device: &DeviceTable<'_>,
     layers: &Layers<'_>,
     scope: Scope,
-    dir: &Path,
+    files: Beside<'_>,
 ) -> Option<DeviceDraft> {
     let mut scope = scope;
     let address_params = {
@@ -149,11 +176,21 @@ pub(crate) fn read(
     let handle = reader.text("handle").map(|text| text.value.into_owned());
     let reach = match driver {
         Driver::Modbus => read_reach(&reader, name),
-        Driver::OpcUa => opcua::read(&reader, name, &namespaces, dir)
+        Driver::OpcUa => opcua::read(&reader, name, &namespaces, &scope, files.dir)
             .map(|link| (Reach::Own(Box::new(link)), Quirks::default())),
     };
+    let browsed = files.browsed.get(&*name.value).filter(|_| driver == Driver::OpcUa);
+    if let Some(browsed) = browsed {
+        browsed.used.set(true);
+    }
+    let server = reach.as_ref().and_then(|(reach, _)| reach.opcua());
+    if let Some(server) = server {
+        browsed::check(&reader, &server.browse, browsed);
+    }
     let around = Surroundings {
         driver,
+        browsed,
+        is_polled: server.is_some_and(|server| server.mode == OpcUaMode::Poll),
         namespaces: &namespaces,
         scope: &scope,
         params: &address_params?,
@@ -191,21 +228,14 @@ pub(crate) enum Driver {
 fn check_driver_keys(reader: &Reader<'_>, driver: Driver) {
     match driver {
         Driver::Modbus => {
-            for key in OPCUA_KEYS {
+            for key in OPCUA_KEYS.iter().chain(&OPCUA_SHARED_KEYS) {
                 if let Some(entry) = reader.entry(key) {
                     let finding = Finding::new(&texts::KEY_OF_OTHER_DRIVER, entry.key_place);
-                    reader.log.report(finding.with("key", key).with("driver", "modbus"));
+                    reader.log.report(finding.with("key", *key).with("driver", "modbus"));
                 }
             }
         }
-        Driver::OpcUa => {
-            for key in keys::refused(described::OPCUA_KEYS) {
-                if let Some(entry) = reader.entry(key) {
-                    versions::unsupported(reader.log, entry.key_place, key);
-                }
-            }
-            opcua::refuse_keys(reader);
-        }
+        Driver::OpcUa => opcua::refuse_keys(reader),
     }
 }
 
@@ -390,16 +420,24 @@ fn read_tags(
     device: &DeviceTable<'_>,
     around: &Surroundings<'_>,
 ) -> Vec<TagDraft> {
-    let tables = reader.tables("tags");
+    // What was found is the weakest layer: the map may refine it.
+    let mut tables: Vec<&Table> = around.browsed.and_then(|found| found.tags).into_iter().collect();
+    tables.extend(reader.tables("tags"));
     let merged = merge_tags(reader, &tables);
+    let others = ["browse", "events"].iter().any(|key| reader.entry(key).is_some());
     if merged.is_empty()
+        && !others
         && reader.entry("tags").is_none_or(|entry| matches!(entry.node.value, Value::Table(_)))
     {
         let finding = Finding::new(&texts::NO_TAGS, device.place);
         reader.log.report(finding);
     }
     let read = |(name, place, layers)| tag::read(reader.log, name, place, layers, around);
-    merged.into_iter().filter_map(read).collect()
+    let mut tags: Vec<TagDraft> = merged.into_iter().filter_map(read).collect();
+    if around.driver == Driver::OpcUa {
+        tags.extend(events::read(reader, around));
+    }
+    tags
 }
 
 /// A tag's name, where it is first written, and its tables from weakest to strongest.

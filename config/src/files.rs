@@ -1,4 +1,4 @@
-//! The files of a map: `gateway.toml`, `profiles/*.toml`, `devices/*.toml` and the sheets they name.
+//! The files of a map: `gateway.toml`, `profiles/`, `devices/`, `browsed/` and the sheets they name.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -42,6 +42,8 @@ pub(crate) struct Files {
     pub(crate) gateway: Document,
     pub(crate) profiles: Vec<Document>,
     pub(crate) devices: Vec<Document>,
+    /// What was found on servers.
+    pub(crate) browsed: Vec<Document>,
     /// Shipped profiles that are used, by name.
     pub(crate) builtins: Vec<(String, Document)>,
     pub(crate) sheets: Sheets,
@@ -55,9 +57,10 @@ pub(crate) fn read(log: &Log, sources: &mut Sources, dir: &Path) -> Files {
         files.iter().map(|file| read_document(log, sources, dir, file)).collect()
     };
     let (profiles, devices) = (folder("profiles"), folder("devices"));
+    let browsed = folder("browsed");
     let builtins = read_builtins(log, sources, &profiles, &devices);
     let sheets = read_sheets(log, sources, dir, &devices);
-    Files { dir: dir.to_owned(), gateway, profiles, devices, builtins, sheets }
+    Files { dir: dir.to_owned(), gateway, profiles, devices, browsed, builtins, sheets }
 }
 
 /// `schema = 1`, the first line of every file.

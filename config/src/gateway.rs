@@ -101,6 +101,7 @@ fn no_gateway() -> GatewayPlan {
         path: String::new(),
         title: Default::default(),
         batch_within: Duration::from_millis(100),
+        watch: false,
     }
 }
 
@@ -133,6 +134,7 @@ fn read_gateway(reader: &Reader<'_>) -> GatewayPlan {
     if let Some(within) = reader.duration("batch_within", BATCH_WITHIN.0..=BATCH_WITHIN.1) {
         plan.batch_within = within.value;
     }
+    plan.watch = reader.boolean("watch").is_some_and(|watch| watch.value);
     plan
 }
 

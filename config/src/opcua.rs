@@ -1,20 +1,19 @@
 //! An OPC UA server: how it is reached and trusted, and how tags name its nodes.
 
+use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use forehearth_model::DataType;
-
-use crate::broker;
+use crate::expr::Scope;
 use crate::finding::{Finding, Log};
 use crate::link::{LinkDraft, QUIRKS, TIMEOUT};
-use crate::plan::{LinkPlan, OpcUaMode, OpcUaPlan, Transport};
+use crate::plan::{DiscardPlan, LinkPlan, OpcUaMode, OpcUaPlan, Transport, UserPlan};
 use crate::reader::{Reader, Text};
-use crate::tag::RATE;
+use crate::source::Place;
+pub(crate) use crate::tag::RATE;
 use crate::texts::{self, phrase};
 use crate::tree::Value;
-use crate::{point, url, versions};
+use crate::{broker, browsed, url};
 
 /// OPC UA's port (IANA: opcua-tcp).
 const PORT: u16 = 4840;
@@ -24,8 +23,9 @@ const PORT: u16 = 4840;
 /// flow again.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Longest node: string ids end at 4096 characters (OPC 10000-3, 8.2.4).
-const LONGEST_NODE: usize = 4096;
+/// `queue`: beyond 10,000 values of one item a server runs out of memory
+/// before it runs out of patience (chosen).
+pub(crate) const QUEUE: (i64, i64) = (1, 10_000);
 
 /// Every security there is, as the standard spells it (OPC 10000-7); older
 /// policies are broken and not offered.
@@ -94,6 +94,7 @@ pub(crate) fn read(
     reader: &Reader<'_>,
     name: &Text<'_>,
     namespaces: &Namespaces,
+    scope: &Scope,
     dir: &Path,
 ) -> Option<LinkDraft> {
     let timeout = reader.duration("timeout", TIMEOUT.0..=TIMEOUT.1);
@@ -105,26 +106,36 @@ pub(crate) fn read(
     let mode =
         reader.word("mode", &[("subscribe", OpcUaMode::Subscribe), ("poll", OpcUaMode::Poll)]);
     let mode = mode.map_or(OpcUaMode::Subscribe, |mode| mode.value);
+    for key in ["sampling", "queue", "discard"] {
+        if let (OpcUaMode::Poll, Some(entry)) = (mode, reader.entry(key)) {
+            let finding = Finding::new(&texts::SAMPLING_OF_POLL, entry.key_place);
+            reader.log.report(finding.with("key", key));
+        }
+    }
     let sampling = reader.duration("sampling", RATE.0..=RATE.1);
-    if let (OpcUaMode::Poll, Some(entry)) = (mode, reader.entry("sampling")) {
-        reader.log.report(Finding::new(&texts::SAMPLING_OF_POLL, entry.key_place));
-    }
-    if reader.entry("url").is_none() {
-        reader.missing("url", "url = \"opc.tcp://dcs-a.plant.example:4840\"");
-    }
-    let url = reader.filled_text("url")?;
-    let address = read_url(reader.log, &url)?;
+    let queue = reader.integer("queue", QUEUE.0..=QUEUE.1);
+    let words = [("oldest", DiscardPlan::Oldest), ("newest", DiscardPlan::Newest)];
+    let discard = reader.word("discard", &words);
+    let browse = browsed::rules(reader, namespaces, scope);
+    let urls = read_urls(reader);
+    let reverse = read_reverse(reader);
     let security = security?;
-    check_trust(reader, security, trust.is_some(), &trust_folder);
+    let trusts = trust.as_ref().is_some_and(|trust| !trust.is_empty());
+    check_trust(reader, security, trusts, &trust_folder);
+    let (urls, url_place) = urls?;
     let server = OpcUaPlan {
-        url: address,
+        urls,
+        reverse,
         security,
-        user,
-        trust,
+        user: user.unwrap_or(UserPlan::Anonymous),
+        trust: trust.unwrap_or_default(),
         trust_folder,
         namespaces: namespaces.clone(),
         mode,
         sampling: sampling.map(|sampling| sampling.value),
+        queue: queue.map(|queue| queue.value as u32),
+        discard: discard.map_or(DiscardPlan::Oldest, |discard| discard.value),
+        browse,
     };
     let plan = LinkPlan {
         name: name.value.clone().into_owned(),
@@ -138,8 +149,39 @@ pub(crate) fn read(
         join: true,
         groups: Vec::new(),
     };
-    let (name_place, url_place) = (name.place, url.place);
+    let name_place = name.place;
     Some(LinkDraft { plan, name_place, url_place, shared: false, used: false })
+}
+
+/// One url, or several servers that stand in for one another.
+fn read_urls(reader: &Reader<'_>) -> Option<(Vec<String>, Place)> {
+    let Some(entry) = reader.entry("url") else {
+        reader.missing("url", "url = \"opc.tcp://dcs-a.plant.example:4840\"");
+        return None;
+    };
+    let texts = if let Value::Array(_) = entry.node.value {
+        let texts = reader.texts("url")?;
+        if texts.is_empty() {
+            reader.log.report(Finding::new(&texts::NO_SERVER, entry.node.place));
+        }
+        texts
+    } else {
+        vec![reader.filled_text("url")?]
+    };
+    let urls: Vec<String> = texts.iter().filter_map(|text| read_url(reader.log, text)).collect();
+    let all = urls.len() == texts.len() && !urls.is_empty();
+    all.then_some((urls, entry.node.place))
+}
+
+/// Where servers call us.
+fn read_reverse(reader: &Reader<'_>) -> Option<SocketAddr> {
+    let text = reader.filled_text("reverse")?;
+    let listen = text.value.parse().ok();
+    if listen.is_none() {
+        let finding = Finding::new(&texts::NOT_A_LISTENER, text.place);
+        reader.log.report(finding.with("value", &*text.value));
+    }
+    listen
 }
 
 /// The URL with its port written out.
@@ -159,27 +201,58 @@ fn read_security(reader: &Reader<'_>) -> Option<&'static str> {
     reader.word("security", &words).map(|security| security.value)
 }
 
-fn read_user(reader: &Reader<'_>, dir: &Path) -> Option<(String, crate::plan::PasswordSource)> {
+/// Nobody, a name with a password, or a certificate with its key.
+fn read_user(reader: &Reader<'_>, dir: &Path) -> Option<UserPlan> {
     let password = broker::read_password(reader, dir);
     match (reader.entry("user"), reader.entry("password")) {
         (Some(_), None) => reader.missing("password", "password = { credential = \"dcs-a\" }"),
         (None, Some(_)) => reader.missing("user", "user = \"fh-read\""),
         _ => {}
     }
+    for (key, other) in [("user_certificate", "user_key"), ("user_key", "user_certificate")] {
+        if let (Some(entry), None) = (reader.entry(key), reader.entry(other)) {
+            let finding = Finding::new(&texts::CERT_AND_KEY, entry.key_place);
+            reader.log.report(finding.with("key", key).with("other", other));
+        }
+    }
+    if let (Some(certificate), Some(user)) =
+        (reader.entry("user_certificate"), reader.entry("user"))
+    {
+        let finding = Finding::new(&texts::USER_TWICE, certificate.key_place);
+        reader.log.report(finding.related(user.key_place, phrase::USER_HERE));
+    }
+    let file = |key| Some((broker::existing_file(reader.log, dir, &reader.filled_text(key)?), key));
+    let (certificate, key) = (file("user_certificate"), file("user_key"));
+    if let (Some((path, name)), Some(entry)) = (&key, reader.entry("user_key"))
+        && let Some(text) = reader.text_of(name, &entry.node)
+    {
+        broker::check_mode(reader.log, path, &text);
+    }
+    if let (Some((certificate, _)), Some((key, _))) = (certificate, key) {
+        return Some(UserPlan::Certificate(certificate, key));
+    }
     let user = reader.filled_text("user")?;
-    Some((user.value.into_owned(), password?))
+    Some(UserPlan::Name(user.value.into_owned(), password?))
 }
 
-/// `sha256:` and 64 hexadecimal digits, colons between bytes allowed.
-fn read_trust(reader: &Reader<'_>) -> Option<String> {
-    let text = reader.filled_text("trust")?;
-    let digits = text.value.strip_prefix("sha256:").unwrap_or_default().replace(':', "");
-    if digits.len() != 64 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        let finding = Finding::new(&texts::NOT_A_FINGERPRINT, text.place);
-        reader.log.report(finding.with("value", &*text.value));
-        return None;
+/// `sha256:` and 64 hexadecimal digits, colons between bytes allowed; one or several.
+fn read_trust(reader: &Reader<'_>) -> Option<Vec<String>> {
+    let entry = reader.entry("trust")?;
+    let pins = match entry.node.value {
+        Value::Array(_) => reader.texts("trust")?,
+        _ => vec![reader.filled_text("trust")?],
+    };
+    let mut right = Vec::new();
+    for pin in pins {
+        let digits = pin.value.strip_prefix("sha256:").unwrap_or_default().replace(':', "");
+        if digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            right.push(pin.value.into_owned());
+        } else {
+            let finding = Finding::new(&texts::NOT_A_FINGERPRINT, pin.place);
+            reader.log.report(finding.with("value", &*pin.value));
+        }
     }
-    Some(text.value.into_owned())
+    Some(right)
 }
 
 /// With security a certificate must be believed, without it none is looked at.
@@ -199,150 +272,8 @@ fn check_trust(reader: &Reader<'_>, security: &str, pinned: bool, folder: &Path)
     }
 }
 
-/// The node of a tag; the driver parses it again, into what it asks for.
-pub(crate) fn node(reader: &Reader<'_>, namespaces: &Namespaces) -> Option<Arc<str>> {
-    if reader.entry("node").is_none() {
-        reader.missing("node", "node = \"dcs:s=FC201.LT_201.PV\"");
-        return None;
-    }
-    let text = reader.filled_text("node")?;
-    let Some(space) = space(&text.value) else {
-        let finding = Finding::new(&texts::NOT_A_NODE, text.place);
-        reader.log.report(finding.with("value", &*text.value));
-        return None;
-    };
-    match space {
-        Space::Alias(alias) if !namespaces.iter().any(|(known, _)| known == alias) => {
-            let known: Vec<&str> = namespaces.iter().map(|(known, _)| known.as_str()).collect();
-            let finding = Finding::new(&texts::UNKNOWN_ALIAS, text.place).with("name", alias);
-            reader.log.report(match crate::nearest::nearest(alias, &known) {
-                Some(near) => finding.with("near", near).help(phrase::DID_YOU_MEAN),
-                None => finding,
-            });
-            return None;
-        }
-        Space::Index(index) => {
-            let finding = Finding::new(&texts::NODE_BY_INDEX, text.place);
-            reader.log.report(finding.with("index", index));
-        }
-        Space::Alias(_) | Space::Named => {}
-    }
-    Some((&*text.value).into())
-}
-
-/// `type` of a tag: one value; texts need no length.
-pub(crate) fn data_type(reader: &Reader<'_>) -> Option<DataType> {
-    let Some(entry) = reader.entry("type") else {
-        reader.log.report(Finding::new(&texts::TYPE_OF_NODE, reader.place()));
-        return None;
-    };
-    if let Value::Text(text) = &entry.node.value
-        && text.trim().eq_ignore_ascii_case("STRING")
-    {
-        return Some(DataType::String);
-    }
-    let shape = point::shape(reader)?;
-    if shape.count.is_some() {
-        versions::unsupported(reader.log, entry.node.place, "an array over OPC UA");
-        return None;
-    }
-    Some(shape.of.data_type)
-}
-
-/// How a node's namespace is named.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Space<'t> {
-    /// By the standard or by its own URI.
-    Named,
-    Alias(&'t str),
-    Index(u16),
-}
-
-/// `alias:s=…`, `ns=N;i=…`, `nsu=URI;g=…`, or `i=…` of the standard. `None`
-/// when it names no node.
-fn space(text: &str) -> Option<Space<'_>> {
-    if text.len() > LONGEST_NODE {
-        return None;
-    }
-    let (space, id) = if let Some(rest) = text.strip_prefix("ns=") {
-        let (index, id) = rest.split_once(';')?;
-        let index: u16 = index.parse().ok()?;
-        (if index == 0 { Space::Named } else { Space::Index(index) }, id)
-    } else if let Some(rest) = text.strip_prefix("nsu=") {
-        (Space::Named, rest.split_once(';')?.1)
-    } else if is_identifier(text) {
-        (Space::Named, text)
-    } else {
-        let (alias, id) = text.split_once(':')?;
-        (Space::Alias(Some(alias).filter(|alias| is_alias(alias))?), id)
-    };
-    is_identifier(id).then_some(space)
-}
-
-fn is_identifier(text: &str) -> bool {
-    let base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
-    match text.split_at_checked(2) {
-        Some(("s=", name)) => !name.is_empty(),
-        Some(("i=", number)) => number.parse::<u32>().is_ok(),
-        Some(("g=", guid)) => {
-            let parts: Vec<&str> = guid.split('-').collect();
-            parts.iter().map(|part| part.len()).eq([8, 4, 4, 4, 12])
-                && parts.iter().all(|part| part.bytes().all(|byte| byte.is_ascii_hexdigit()))
-        }
-        Some(("b=", bytes)) => {
-            !bytes.is_empty() && bytes.len() % 4 == 0 && bytes.chars().all(base64)
-        }
-        _ => false,
-    }
-}
-
 /// Whether a word may name a namespace.
-fn is_alias(word: &str) -> bool {
+pub(crate) fn is_alias(word: &str) -> bool {
     word.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Space, space};
-
-    #[test]
-    fn nodes_are_named_by_alias_number_uri_or_standard() {
-        for (text, expected) in [
-            ("dcs:s=FC201:LT_201.PV", Space::Alias("dcs")),
-            ("dcs:i=42", Space::Alias("dcs")),
-            ("dcs:g=72962b91-fa75-4ae6-8d28-b404dc7daf63", Space::Alias("dcs")),
-            ("dcs:b=M/RbKBsRVkePCePcx24oRA==", Space::Alias("dcs")),
-            ("ns=2;s=Drum;1", Space::Index(2)),
-            ("ns=0;i=2258", Space::Named),
-            ("i=2258", Space::Named),
-            ("s=a:b", Space::Named),
-            ("nsu=urn:vendor:plant;s=x", Space::Named),
-        ] {
-            assert_eq!(space(text), Some(expected), "{text}");
-        }
-    }
-
-    #[test]
-    fn what_names_no_node_is_refused() {
-        let long = format!("s={}", "x".repeat(5000));
-        for text in [
-            "",
-            "dcs",
-            "dcs:FC201",
-            "dcs:s=",
-            "dcs:i=-1",
-            "dcs:i=4294967296",
-            "dcs:g=nonsense",
-            "dcs:b=???",
-            "2dcs:i=1",
-            "ns=70000;i=1",
-            "ns=2,i=1",
-            "nsu=urn:x",
-            "é",
-            &long,
-        ] {
-            assert_eq!(space(text), None, "{text}");
-        }
-    }
 }

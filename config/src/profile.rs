@@ -9,7 +9,7 @@ use crate::reader::Reader;
 use crate::source::Place;
 use crate::texts::{self, phrase};
 use crate::tree::{Node, Table};
-use crate::{files, link};
+use crate::{device, files, link};
 
 /// Keys that a profile and a device share; the device's win.
 pub(crate) const SHARED_KEYS: [&str; described::SHARED_KEYS.len()] =
@@ -61,7 +61,7 @@ pub(crate) fn read<'a>(
 ) {
     let reader = Reader::new(log, root, phrase::PROFILE, top);
     files::check_schema(&reader);
-    let known = [&OWN_KEYS[..], &SHARED_KEYS, &link::QUIRKS].concat();
+    let known = [&OWN_KEYS[..], &SHARED_KEYS, &link::QUIRKS, &device::OPCUA_SHARED_KEYS].concat();
     reader.only(&known);
     if reader.entry("profile").is_none() {
         reader.missing("profile", "profile = \"potcell-v3\"");

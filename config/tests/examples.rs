@@ -68,6 +68,25 @@ fn every_example_speaks_chinese_about_each_of_its_tags() {
 }
 
 #[test]
+fn a_column_is_read_of_two_servers_with_what_browsing_found() {
+    let plan = plan("dcs-column");
+    let Transport::OpcUa(server) = &plan.links[0].transport else { panic!() };
+    assert_eq!((server.urls.len(), server.trust.len(), server.queue), (2, 2, Some(240)));
+    let tags = plan.catalogue.tags.iter().zip(&plan.tags);
+    let tag = |name: &str| tags.clone().find(|(tag, _)| tag.name == name).unwrap();
+    assert_eq!(tag("froth_level").0.data_type, DataType::Real, "the server said so");
+    assert_eq!(tag("valve/ZT_1").0.label[0], "froth wash valve");
+    assert_eq!(tag("valve/ZT_2").0.valid, Some((0.0, 100.0)));
+    let element = tag("profile[7]").1.point.node().unwrap();
+    assert_eq!((&*element.node, element.element), ("dcs:s=FC201.Density", Some(7)));
+    assert_eq!(tag("pump_speed").1.point.node().unwrap().field.as_deref(), Some("Motor.Speed"));
+    let (alarms, point) = tag("alarms");
+    assert_eq!((alarms.lane, alarms.data_type), (Lane::Alarm, DataType::String));
+    assert_eq!(point.point.node().unwrap().events, Some(500));
+    assert!(point.report.every_sample);
+}
+
+#[test]
 fn what_a_tag_does_not_say_comes_from_the_dictionary() {
     let plan = plan("tailings-dam");
     let tags = plan.catalogue.tags.iter();

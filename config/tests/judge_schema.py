@@ -45,7 +45,8 @@ def errors(name, text):
 def shipped_maps_are_right():
     files = [*CONFIG.glob("profiles/*.toml")]
     for example in sorted((CONFIG / "examples").iterdir()):
-        files += [*example.glob("gateway.toml"), *example.glob("*/*.toml")]
+        # browsed/ is written by a program and read by no editor.
+        files += [*example.glob("gateway.toml"), *example.glob("[dp]*/*.toml")]
     assert len(files) >= 8, files
     for path in files:
         name = "gateway.toml" if path.name == "gateway.toml" else f"{path.parent.name}/{path.name}"

@@ -4,13 +4,15 @@ use super::Kind::{
     Boolean, Duration, Integer, Items, Named, NamedRates, Rate, Scalar, Table, Tables, Text,
     Variables, Word,
 };
-use super::Need::{Default, Optional, Refused, Required};
+use super::Need::{Default, Optional, Required};
 use super::gateway::PASSWORD;
 use super::link::{BUDGET, LINK, QUIRKS};
 use super::tag::TAG;
 use super::{Kind, Section};
+use crate::browsed::{DEPTH, EXPECT};
+use crate::events::SEVERITY;
 use crate::link::{INFLIGHT, TIMEOUT};
-use crate::opcua::SECURITIES;
+use crate::opcua::{QUEUE, SECURITIES};
 use crate::tag::{MAX_GAP, RATE};
 
 super::keys! {
@@ -78,8 +80,8 @@ super::keys! {
             "Values or names of `for` that are left out." / "`for` 中要跳过的值或名称。", "except = [117, 204]";
         "link": Text, Optional,
             "The [[link]] it is reached over; this or `url`." / "所用的 [[link]]；与 `url` 二选一。", "link = \"pc-{(n-1)/30+1:02}\"";
-        "url": Text, Optional,
-            "How it is reached over a link of its own; this or `link`." / "独占链路的连接方式；与 `link` 二选一。", "url = \"tcp://10.40.0.5:502\"";
+        "url": Kind::TextOrTexts, Optional,
+            "How it is reached over a link of its own; this or `link`. Of OPC UA also several servers that stand in for one another." / "独占链路的连接方式；与 `link` 二选一。OPC UA 也可写互为备用的多个服务器。", "url = \"tcp://10.40.0.5:502\"";
         "handle": Text, Optional,
             "Industrial identifier, carried and exported." / "工业互联网标识，随数据携带并导出。", "handle = \"88.100.1234/POT2-{n:03}\"";
         "budget": Table(&BUDGET), Optional,
@@ -90,26 +92,92 @@ super::keys! {
             "Requests under way at once, on a link of its own." / "同时进行的请求数，须独占链路。", "inflight = 1";
     }
 
-    /// Keys of OPC UA devices.
-    OPCUA_KEYS = {
+    /// Keys of OPC UA that a profile and a device share.
+    OPCUA_SHARED_KEYS = {
         "security": Word(&SECURITIES), Optional,
             "OPC UA: security policy and mode; required, and None must be written out." / "OPC UA：安全策略和模式；必须写，None 也要明确写出。", "security = \"Basic256Sha256/SignAndEncrypt\"";
-        "user": Text, Optional,
-            "OPC UA: user name." / "OPC UA：用户名。", "user = \"fh-read\"";
-        "password": Table(&PASSWORD), Optional,
-            "OPC UA: where the password is read from." / "OPC UA：密码的来源。", "password = { credential = \"dcs-a\" }";
-        "trust": Text, Optional,
-            "OPC UA: fingerprint of the server's certificate." / "OPC UA：服务器证书的指纹。", "trust = \"sha256:5f2c8a1e90b7d34466aa0f1be2c97d5803e4b1a2f6c8d7e9001122334455aabb\"";
-        "trust_folder": Text, Default("\"trust\""),
-            "OPC UA: folder with certificates of servers that are trusted, relative to gateway.toml." / "OPC UA：受信任服务器证书的文件夹，相对于 gateway.toml。", "trust_folder = \"trust\"";
         "namespace": Kind::NamedTexts, Optional,
             "OPC UA: aliases of namespaces; the server's number is looked up at each connect." / "OPC UA：命名空间的别名；服务器中的编号在每次连接时查询。", "namespace = { dcs = \"urn:vendor:dcs:plant\" }";
         "mode": Word(&["subscribe", "poll"]), Default("\"subscribe\""),
             "OPC UA: how values arrive." / "OPC UA：数据获取方式。", "mode = \"subscribe\"";
         "sampling": Duration(RATE.0, RATE.1), Optional,
             "OPC UA: how often the server looks at values; default: as often as it sends them, `rate`." / "OPC UA：服务器查看数值的间隔；默认与发送周期 `rate` 相同。", "sampling = \"250ms\"";
-        "browse": Scalar, Refused,
-            "OPC UA: tags that are found by browsing." / "OPC UA：通过浏览找到的点位。", "browse = [{ under = \"dcs:s=FC201.Valves\", depth = 3 }]";
+        "queue": Integer(QUEUE.0, QUEUE.1), Optional,
+            "OPC UA: values the server keeps of each tag until it sends them; default: what a minute needs." / "OPC UA：服务器为每个点位保留的待发送值的个数；默认够一分钟用。", "queue = 100";
+        "discard": Word(&["oldest", "newest"]), Default("\"oldest\""),
+            "OPC UA: which value goes when the server's queue is full; the loss is marked." / "OPC UA：服务器队列满时丢弃哪个值；丢失会被标记。", "discard = \"newest\"";
+        "browse": Tables(&BROWSE), Optional,
+            "OPC UA: tags that are found by browsing; `forehearth browse --write` finds them." / "OPC UA：通过浏览找到的点位，由 `forehearth browse --write` 查找。", "browse = [{ under = \"i=85\", match = \"*.PV\", depth = 3 }]";
+        "events": Tables(&EVENTS), Optional,
+            "OPC UA: events and alarms of the server, each as one text in the alarm lane." / "OPC UA：服务器的事件和报警，各为报警通道中的一条文本。", "events = [{ name = \"alarms\", severity = 500 }]";
+    }
+
+    /// Keys of OPC UA that only a device has.
+    OPCUA_KEYS = {
+        "user": Text, Optional,
+            "OPC UA: user name." / "OPC UA：用户名。", "user = \"fh-read\"";
+        "password": Table(&PASSWORD), Optional,
+            "OPC UA: where the password is read from." / "OPC UA：密码的来源。", "password = { credential = \"dcs-a\" }";
+        "trust_folder": Text, Default("\"trust\""),
+            "OPC UA: folder with certificates of servers that are trusted, relative to gateway.toml." / "OPC UA：受信任服务器证书的文件夹，相对于 gateway.toml。", "trust_folder = \"trust\"";
+        "trust": Kind::TextOrTexts, Optional,
+            "OPC UA: fingerprint of the server's certificate, or of several." / "OPC UA：服务器证书的指纹，可有多个。", "trust = \"sha256:5f2c8a1e90b7d34466aa0f1be2c97d5803e4b1a2f6c8d7e9001122334455aabb\"";
+        "user_certificate": Text, Optional,
+            "OPC UA: certificate of the user, in place of `user`; relative to gateway.toml." / "OPC UA：用户证书，代替 `user`；相对于 gateway.toml。", "user_certificate = \"user.der\"";
+        "user_key": Text, Optional,
+            "OPC UA: its private key, mode 0600." / "OPC UA：其私钥，权限 0600。", "user_key = \"user-key.pem\"";
+        "reverse": Text, Optional,
+            "OPC UA: the gateway listens here and the server calls; `url` says which one may." / "OPC UA：网关在此监听，由服务器来连接；`url` 指明哪个服务器。", "reverse = \"0.0.0.0:4841\"";
+    }
+
+    /// Of a `[[device.browse]]`.
+    BROWSE_KEYS = {
+        "under": Text, Default("\"/Objects\""),
+            "Node or path below which is searched." / "在此节点或路径之下查找。", "under = \"dcs:s=FC201.Valves\"";
+        "match": Text, Default("\"*\""),
+            "Pattern of what is taken: of a node's identifier, or of its names below `under`, joined by dots." / "所取节点的模式：与节点标识比较，或与 `under` 以下以点连接的名称比较。", "match = \"*.ZT_*.PV\"";
+        "depth": Integer(DEPTH.0, DEPTH.1), Default("3"),
+            "How many levels deep." / "查找多少层。", "depth = 3";
+        "expect": Integer(EXPECT.0, EXPECT.1), Optional,
+            "How many must be found." / "应找到多少个。", "expect = 12";
+        "name": Text, Default("\"{browse_name}\""),
+            "Name of each tag; {browse_name}, {parent} and {path} are filled in." / "各点位的名称；其中 {browse_name}、{parent} 和 {path} 会被替换。", "name = \"valve/{browse_name}\"";
+    }
+
+    /// Of a `[[device.events]]`.
+    EVENTS_KEYS = {
+        "name": Text, Default("\"events\""),
+            "Name of the tag." / "点位名称。", "name = \"alarms\"";
+        "from": Text, Default("\"i=2253\""),
+            "Node or path whose events are told; default: the whole server's." / "上报其事件的节点或路径；默认为整个服务器。", "from = \"dcs:s=FC201\"";
+        "severity": Integer(SEVERITY.0, SEVERITY.1), Default("1"),
+            "Lowest severity that is told." / "上报的最低严重度。", "severity = 500";
+        "grade": Word(&["general", "important", "core"]), Optional,
+            "Data class; default: the device's." / "数据等级；默认取设备的。", "grade = \"core\"";
+        "label": Kind::Bilingual, Optional,
+            "What people call it." / "人们如何称呼它。", "label = \"alarms of the column\"";
+    }
+
+    /// Of a file of browsed/.
+    BROWSED_KEYS = {
+        "schema": Integer(1, 1), Required,
+            "Version of the map's language." / "配置语言的版本。", "schema = 1";
+        "device": Text, Required,
+            "Of which device." / "所属设备。", "device = \"fc-201\"";
+        "rule": Tables(&FOUND), Optional,
+            "From which rules it was made." / "由哪些规则生成。", "rule = [{ made_from = \"under i=85 match * depth 3 name {browse_name}\", found = 12 }]";
+        "tags": Named(&TAG), Optional,
+            "What was found; the device's own tags of the same name refine it." / "找到的点位；设备中同名点位可加以修改。", "tags = { valve = { node = \"nsu=urn:x;s=V\", type = \"REAL\" } }";
+        "types": Kind::NamedTexts, Optional,
+            "Types of nodes of the map that have none there." / "配置中未写类型的节点的类型。", "types = { \"dcs:s=PV\" = \"REAL\" }";
+    }
+
+    /// Of a rule in a file of browsed/.
+    FOUND_KEYS = {
+        "made_from": Text, Required,
+            "The rule." / "规则。", "made_from = \"under i=85 match * depth 3 name {browse_name}\"";
+        "found": Integer(EXPECT.0, EXPECT.1), Required,
+            "How many were found." / "找到的个数。", "found = 12";
     }
 
     /// Of a parameter.
@@ -152,7 +220,7 @@ pub(crate) static PROFILE: Section = Section {
         "A device type, written once and used by many devices.",
         "一种设备类型：写一次，供许多设备使用。",
     ],
-    keys: &[PROFILE_KEYS, SHARED_KEYS, QUIRKS],
+    keys: &[PROFILE_KEYS, SHARED_KEYS, QUIRKS, OPCUA_SHARED_KEYS],
     scoped: true,
     open: false,
 };
@@ -164,9 +232,42 @@ static DEVICE: Section = Section {
         "One device, or one for each value of `for`. The parameters of its profile are keys too.",
         "一台设备，或 `for` 的每个值一台。其设备类型的参数也是可用的键。",
     ],
-    keys: &[DEVICE_KEYS, SHARED_KEYS, QUIRKS, OPCUA_KEYS],
+    keys: &[DEVICE_KEYS, SHARED_KEYS, QUIRKS, OPCUA_SHARED_KEYS, OPCUA_KEYS],
     scoped: true,
     open: true,
+};
+
+static BROWSE: Section = Section {
+    name: "browse",
+    heading: "[[device.browse]]",
+    doc: [
+        "Tags that are found below a node of an OPC UA server.",
+        "在 OPC UA 服务器某节点之下找到的点位。",
+    ],
+    keys: &[BROWSE_KEYS],
+    scoped: true,
+    open: false,
+};
+
+static EVENTS: Section = Section {
+    name: "events",
+    heading: "[[device.events]]",
+    doc: [
+        "Events of an OPC UA server: each is one JSON text with source, severity, message and state.",
+        "OPC UA 服务器的事件：每个为一条 JSON 文本，含来源、严重度、消息和状态。",
+    ],
+    keys: &[EVENTS_KEYS],
+    scoped: true,
+    open: false,
+};
+
+static FOUND: Section = Section {
+    name: "rule",
+    heading: "[[rule]]",
+    doc: ["A rule of the map and what it found.", "配置中的一条规则及其结果。"],
+    keys: &[FOUND_KEYS],
+    scoped: false,
+    open: false,
 };
 
 static OVERRIDE: Section = Section {
@@ -176,7 +277,7 @@ static OVERRIDE: Section = Section {
         "What is different on one device; all keys of a device but name, profile, for and except.",
         "某一台设备的不同之处；除 name、profile、for 和 except 外的所有设备键。",
     ],
-    keys: &[OVERRIDE_KEYS, SHARED_KEYS, QUIRKS, OPCUA_KEYS],
+    keys: &[OVERRIDE_KEYS, SHARED_KEYS, QUIRKS, OPCUA_SHARED_KEYS, OPCUA_KEYS],
     scoped: true,
     open: true,
 };

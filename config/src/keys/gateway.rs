@@ -34,6 +34,8 @@ super::keys! {
             "What people call it." / "人们如何称呼它。", "title = { en = \"Potline 2, east\", zh = \"电解二车间东\" }";
         "batch_within": Duration(BATCH_WITHIN.0, BATCH_WITHIN.1), Default("\"100ms\""),
             "The oldest reading of a batch waits at most this long." / "一批数据中最早的读数最长等待时间。", "batch_within = \"100ms\"";
+        "watch": Boolean, Default("false"),
+            "Take files up when the directory changes, without being told. Off by default: several files are saved one after the other, and `reload --confirm` keeps a way back." / "目录变化时自动加载文件，无需命令。默认关闭：多个文件是先后保存的，而 `reload --confirm` 会保留退路。", "watch = true";
     }
 
     /// Of `[buffer]`.
@@ -152,6 +154,10 @@ super::keys! {
             "native: batches are told against values told before, a third of the bytes at one scan a batch; consumers then need the messages under {topic}/baseline/+ too." / "native：批次以先前发送过的值为基准，每批一次扫描时字节数约为三分之一；消费者还需订阅 {topic}/baseline/+。", "baseline = true";
         "backlog": ByteRate, Optional,
             "Budget for what waited through an outage; as fast as the link allows without one." / "断线期间积压数据的补传速率；不写则尽链路所能。", "backlog = \"2MiB/s\"";
+        "max_size": Size(MAX_SIZE.0, MAX_SIZE.1), Optional,
+            "Bytes on disk kept for this broker; beyond it the oldest is lost to it alone, and declared. Without one it may use what the others leave, and makes room first when it takes more than an equal part of [buffer] max_size." / "为此代理保留的磁盘字节数；超出时仅对它丢弃最早的数据，并作声明。不写则可用其他代理剩余的空间，而超过 [buffer] max_size 的均等份额时由它先让出。", "max_size = \"200MiB\"";
+        "max_age": Duration(MAX_AGE.0, MAX_AGE.1), Optional,
+            "What waits longer expires for this broker alone, and is declared; [buffer] max_age holds for all." / "等待更久的数据仅对此代理过期，并作声明；[buffer] max_age 对所有代理有效。", "max_age = \"2d\"";
         "keepalive": Duration(KEEPALIVE.0, KEEPALIVE.1), Default("\"30s\""),
             "MQTT keep-alive." / "MQTT 保活时间。", "keepalive = \"30s\"";
         "commands": Boolean, Default("false"),

@@ -136,7 +136,7 @@ impl fmt::Display for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ModbusTcp { host, port } => write!(f, "tcp://{host}:{port}"),
-            Self::OpcUa(server) => f.write_str(&server.url),
+            Self::OpcUa(server) => f.write_str(&server.urls.join(", ")),
             Self::ModbusLine(LinePlan { carrier, framing, .. }) => {
                 let mode = match framing {
                     Framing::Rtu => "rtu",

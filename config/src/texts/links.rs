@@ -113,4 +113,11 @@ super::table! {
         explain: "The gateway starts, but has nothing to read." /
             "网关可以启动，但没有可读取的内容。"
     }
+    READ_ONLY_SHARES_LINK = 1317 Error {
+        title: "`{name}` is read-only and shares its link with `{other}`, which is written to" / "`{name}` 为只读，却与可写入的 `{other}` 共用链路",
+        label: "" / "",
+        help: "give the read-only device a link of its own, or take `write` from the tags of the other" / "请给只读设备一条单独的链路，或删去另一设备点位的 `write`",
+        explain: "For a read-only device no write path exists at all: the driver of its link is one that can't write. A link with one writable tag has a driver that can." /
+            "只读设备根本不存在写入通道：其链路的驱动程序没有写功能。只要链路上有一个可写点位，驱动程序就能写。"
+    }
 }
