@@ -41,6 +41,8 @@ need_packages() {
     [ -e /usr/include/modbus/modbus.h ] \
         || need libmodbus-dev "a Modbus server that somebody else wrote, built by the tests"
     have mosquitto || need mosquitto "the broker the tests publish to"
+    have psql && compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null \
+        || need postgresql "where the ingest example lands batches"
     have python3 || need python3 "runs the Modbus device and Sparkplug consumer of the tests"
     have python3 && python3 -c 'import ensurepip, venv' 2>/dev/null \
         || need python3-venv "keeps the tests' Python packages apart from the system's"
@@ -52,6 +54,11 @@ install_packages() {
     say "installing ${packages[*]}"
     local had_mosquitto=no
     if have mosquitto; then had_mosquitto=yes; fi
+    # Debian would make a cluster of it and start that; the tests make their own.
+    if [[ " ${packages[*]} " == *" postgresql "* ]] && [ ! -e /etc/postgresql-common ]; then
+        as_root mkdir -p /etc/postgresql-common
+        echo 'create_main_cluster = false' | as_root tee /etc/postgresql-common/createcluster.conf >/dev/null
+    fi
     as_root apt-get -qq update
     as_root env DEBIAN_FRONTEND=noninteractive \
         apt-get -qq install --no-install-recommends "${packages[@]}" >/dev/null

@@ -20,5 +20,6 @@ pub mod native;
 pub mod network;
 pub mod opcua;
 pub mod peer;
+pub mod postgres;
 pub mod proof;
 pub mod sparkplug;
