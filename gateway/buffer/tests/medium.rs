@@ -1,5 +1,5 @@
 //! What the medium bears: what is written to it, files that are not what they should be, and files of an older version.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod rig;
 

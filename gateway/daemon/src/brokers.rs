@@ -10,6 +10,16 @@ use forehearth_publish::{
 
 use crate::{clock, secrets};
 
+/// The destinations as the buffer is told of them.
+pub fn destinations(brokers: &[BrokerPlan]) -> Vec<forehearth_buffer::Destination> {
+    let told = |broker: &BrokerPlan| forehearth_buffer::Destination {
+        name: broker.name.clone(),
+        max_size: broker.max_size,
+        max_age: broker.max_age,
+    };
+    brokers.iter().map(told).collect()
+}
+
 /// The settings of one destination. Its password is read at each connect.
 pub fn settings(broker: &BrokerPlan, health: &HealthSource) -> DestinationSettings {
     let password = broker.password.clone().map(|source| -> Secret {
