@@ -4,12 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use forehearth_config::{LinkPlan, OpcUaPlan, Plan};
-use forehearth_driver_opcua::{
-    Address, FingerprintError, Group, Identity, IdentityError, Item, NodeError, Password, Security,
-    SecurityError, Settings, Trust, User,
+use forehearth_config::{
+    DiscardPlan, LinkPlan, NodePlan, OpcUaPlan, Plan, ServerDeadband, UserPlan,
 };
-use forehearth_model::{DeviceId, TagId};
+use forehearth_driver_opcua::{
+    Address, Deadband, Discard, FingerprintError, Group, Identity, IdentityError, Item, NodeError,
+    Password, Security, SecurityError, Settings, Trust, User,
+};
+use forehearth_model::{DataType, DeviceId, TagId};
 
 use crate::secrets::{self, SecretError};
 
@@ -78,18 +80,29 @@ pub fn settings(
     let security: Security = server.security.parse()?;
     let device = link.groups.first().map_or(DeviceId(0), |group| group.device);
     let user = match &server.user {
-        None => User::Anonymous,
-        Some((name, password)) => {
+        UserPlan::Anonymous => User::Anonymous,
+        UserPlan::Name(name, password) => {
             secrets::read(password)?; // what can't be read is said at the start
             let source = password.clone();
             let read = move || secrets::read(&source).map_err(|error| error.to_string());
             User::Name { name: name.clone(), password: Password::read_by(read) }
         }
+        UserPlan::Certificate(certificate, key) => {
+            User::Certificate { certificate: certificate.clone(), key: key.clone() }
+        }
     };
     let pinned = server.trust.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
-    let mut settings = Settings::new(&link.name, device, &server.url, security);
+    let url = server.urls.first().cloned().unwrap_or_default();
+    let mut settings = Settings::new(&link.name, device, url, security);
+    settings.urls.clone_from(&server.urls);
+    settings.reverse = server.reverse;
     settings.user = user;
     settings.trust = Trust { pinned, folder: Some(server.trust_folder.clone()) };
+    settings.queue = server.queue;
+    settings.discard = match server.discard {
+        DiscardPlan::Oldest => Discard::Oldest,
+        DiscardPlan::Newest => Discard::Newest,
+    };
     settings.identity = identity;
     settings.namespaces.clone_from(&server.namespaces);
     settings.timeout = link.timeout;
@@ -109,15 +122,28 @@ fn restate(plan: &Plan, link: &LinkPlan) -> Option<Duration> {
 
 fn groups(plan: &Plan, link: &LinkPlan, server: &OpcUaPlan) -> Result<Vec<Group>, NodeError> {
     let item = |tag: &TagId| {
-        let node = plan.tags[tag.index()].point.node()?;
-        let data_type = Some(plan.catalogue.tags[tag.index()].data_type);
-        Some(Address::parse(node).map(|address| Item::new(*tag, address, data_type)))
+        let point = plan.tags[tag.index()].point.node()?;
+        let data_type = plan.catalogue.tags[tag.index()].data_type;
+        Some(item(*tag, point, data_type))
     };
     let groups = link.groups.iter().map(|group| {
         let items = group.tags.iter().filter_map(item).collect::<Result<_, _>>()?;
         Ok(Group { period: group.period, sampling: server.sampling, items })
     });
     groups.collect()
+}
+
+fn item(tag: TagId, point: &NodePlan, data_type: DataType) -> Result<Item, NodeError> {
+    let address = Address::parse(&point.node)?;
+    let address = address.part(point.field.as_deref(), point.element.map(u32::from));
+    let mut item = Item::new(tag, address, Some(data_type));
+    item.sampling = point.sampling;
+    item.events = point.events;
+    item.deadband = point.deadband.map(|deadband| match deadband {
+        ServerDeadband::Absolute(units) => Deadband::Absolute(units),
+        ServerDeadband::Percent(percent) => Deadband::Percent(percent),
+    });
+    Ok(item)
 }
 
 #[cfg(test)]

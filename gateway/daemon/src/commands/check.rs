@@ -41,6 +41,10 @@ pub fn run(args: &CheckArgs) -> ExitCode {
                     plan.brokers.len()
                 ));
             }
+            #[cfg(feature = "opcua")]
+            if args.live {
+                return super::nodes::check(plan, &args.state);
+            }
             ExitCode::SUCCESS
         }
         None => ExitCode::from(FINDINGS),

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use forehearth_config::{PasswordSource, Plan, Transport};
+use forehearth_config::{PasswordSource, Plan, Transport, UserPlan};
 use serde::Serialize;
 
 /// Who a file is for.
@@ -66,8 +66,15 @@ fn named(plan: &Plan) -> Vec<(PathBuf, Kind)> {
     for link in &plan.links {
         if let Transport::OpcUa(server) = &link.transport {
             named.push((server.trust_folder.clone(), Kind::Configuration));
-            if let Some((_, PasswordSource::File(path))) = &server.user {
-                named.push((path.clone(), Kind::Secret));
+            match &server.user {
+                UserPlan::Name(_, PasswordSource::File(path)) => {
+                    named.push((path.clone(), Kind::Secret));
+                }
+                UserPlan::Certificate(certificate, key) => {
+                    named.push((certificate.clone(), Kind::Configuration));
+                    named.push((key.clone(), Kind::Secret));
+                }
+                UserPlan::Name(..) | UserPlan::Anonymous => {}
             }
         }
     }

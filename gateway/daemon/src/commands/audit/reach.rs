@@ -127,14 +127,14 @@ fn peer(link: &LinkPlan) -> String {
             CarrierPlan::Serial(port) => format!("serial {}", port.path.display()),
             CarrierPlan::Tcp { host, port } => format!("serial server {host}:{port}"),
         },
-        Transport::OpcUa(server) => server.url.clone(),
+        Transport::OpcUa(server) => server.urls.join(", "),
     }
 }
 
 fn security(link: &LinkPlan) -> (String, bool) {
     match &link.transport {
         Transport::OpcUa(server) => {
-            let trust = if server.trust.is_some() { ", pinned certificate" } else { "" };
+            let trust = if !server.trust.is_empty() { ", pinned certificate" } else { "" };
             (format!("{}{trust}", server.security), server.security == "None")
         }
         _ => ("none (Modbus has none)".to_owned(), false),
