@@ -11,6 +11,7 @@
 //! compile.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+mod behind;
 mod bus;
 mod bus_scan;
 mod bus_write;

@@ -25,7 +25,7 @@ pub struct UnitReport {
 pub struct Report {
     /// To be kept for the next run.
     pub learned: Learned,
-    /// Of a serial line, in ascending order; empty for Modbus TCP.
+    /// In ascending order; empty before the first scan.
     pub units: Vec<UnitReport>,
 }
 

@@ -10,13 +10,15 @@ use std::time::Duration;
 use bytes::{Buf, BytesMut};
 use forehearth_driver::LinkCounters;
 use forehearth_modbus::{
-    Learned, Micros, NotNow, ReadPlan, ResponseError, Transactions, Verdict, mbap,
+    Join, Learned, Micros, NotNow, Point, ReadPlan, ResponseError, Transactions, Verdict, mbap,
 };
-use forehearth_model::{DeviceId, Quality, Scan, Stamp};
+use forehearth_model::{DeviceId, Quality, Scan, Stamp, TagId};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use crate::behind::Behind;
+use crate::conversation::micros;
 use crate::lessons::Lessons;
 use crate::quality;
 use crate::silence::{Advice, Silence};
@@ -39,16 +41,31 @@ pub(crate) struct Pace {
 pub(crate) struct Group {
     pub(crate) device: DeviceId,
     pub(crate) unit: u8,
-    pub(crate) tags: usize,
+    pub(crate) tags: Vec<(TagId, Point)>,
+    /// How it was planned.
+    pub(crate) join: Join,
+    /// Scans since it was planned.
+    pub(crate) scans: u32,
     pub(crate) plan: ReadPlan,
     pub(crate) trouble: Trouble,
+}
+
+/// A request on its way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sent {
+    /// Its place in the plan.
+    pub(crate) span: usize,
+    pub(crate) at: Micros,
+    /// Nothing else was on the way when it was sent.
+    pub(crate) is_alone: bool,
 }
 
 /// What outlives a connection.
 #[derive(Debug)]
 pub(crate) struct Books {
-    pub(crate) transactions: Transactions<usize>,
+    pub(crate) transactions: Transactions<Sent>,
     pub(crate) silence: Silence,
+    pub(crate) behind: Behind,
     pub(crate) counters: LinkCounters,
     /// Spans of the last round whose answer held no data, and why.
     pub(crate) refusals: Vec<(usize, ResponseError)>,
@@ -187,7 +204,8 @@ impl Session {
             if is_last && table.may_hold_another(frame.transaction, frame.pdu) {
                 return Ok(());
             }
-            let was_ours = round.take(frame)?;
+            let now = micros_since(self.opened);
+            let was_ours = round.take(frame, now)?;
             self.inbox.advance(taken);
             if was_ours && !round.pace.pause_between.is_zero() {
                 self.quiet_until = Instant::now() + round.pace.pause_between;
@@ -197,16 +215,19 @@ impl Session {
 
     fn give_up_late(&self, round: &mut Round<'_>) -> Result<(), Lost> {
         let now = self.micros(Instant::now());
-        while let Some(span) = round.books.transactions.expire(now) {
-            round.miss(span)?;
+        while let Some(sent) = round.books.transactions.expire(now) {
+            round.miss(sent, now)?;
         }
         Ok(())
     }
 
     pub(crate) fn micros(&self, moment: Instant) -> Micros {
-        let micros = moment.saturating_duration_since(self.opened).as_micros();
-        Micros::try_from(micros).unwrap_or(Micros::MAX)
+        micros(moment.saturating_duration_since(self.opened))
     }
+}
+
+fn micros_since(moment: Instant) -> Micros {
+    micros(moment.elapsed())
 }
 
 /// What ended a wait.
@@ -270,7 +291,9 @@ impl Round<'_> {
     /// Appends the next request to `outbox`; `false` when it has to wait.
     fn ask(&mut self, now: Micros, deadline: Micros, outbox: &mut Vec<u8>) -> Result<bool, Lost> {
         let (unit, span) = (self.group.unit, self.next_span());
-        let id = match self.books.transactions.begin(unit, span, now, deadline) {
+        let is_alone = self.books.transactions.is_idle();
+        let sent = Sent { span, at: now, is_alone };
+        let id = match self.books.transactions.begin(unit, sent, now, deadline) {
             Ok(id) => id,
             Err(NotNow::Full) => return Ok(false),
             Err(NotNow::TooManyExpired) => {
@@ -279,16 +302,18 @@ impl Round<'_> {
         };
         self.next += 1;
         self.books.counters.requests += 1;
+        self.books.behind.asked(unit);
         mbap::encode(id, unit, &self.group.plan.spans()[span].request().encode(), outbox);
         Ok(true)
     }
 
     /// Judges one frame; whether it was an answer to one of our requests.
-    fn take(&mut self, frame: mbap::Frame<'_>) -> Result<bool, Lost> {
-        let span = match self.books.transactions.answer(frame.transaction, frame.unit) {
-            Verdict::Ours(span) => span,
+    fn take(&mut self, frame: mbap::Frame<'_>, now: Micros) -> Result<bool, Lost> {
+        let sent = match self.books.transactions.answer(frame.transaction, frame.unit) {
+            Verdict::Ours(sent) => sent,
             Verdict::Late => {
                 self.books.counters.late += 1;
+                self.books.behind.late(frame.unit);
                 return Ok(false);
             }
             Verdict::Stray => {
@@ -296,17 +321,31 @@ impl Round<'_> {
                 return Ok(false);
             }
         };
+        let (span, round_trip) = (sent.span, now.saturating_sub(sent.at));
+        let unit = self.group.unit;
         let mut samples = Vec::with_capacity(self.group.plan.spans()[span].tags());
         match self.group.plan.decode(&self.group.plan.spans()[span], frame.pdu, &mut samples) {
             Ok(()) => {
                 self.books.counters.answers += 1;
                 self.books.silence.broken();
-                self.books.lessons.answered(&self.group.plan.spans()[span].request());
+                let request = self.group.plan.spans()[span].request();
+                self.books.lessons.answered(&request);
+                self.books.behind.answered(unit, frame.pdu, round_trip);
+                if sent.is_alone {
+                    self.books.behind.cost(unit, &request, round_trip);
+                }
                 let stamp = (self.pace.clock)();
                 self.out.push(Scan { device: self.group.device, stamp, samples });
                 Ok(true)
             }
-            Err(error) => self.refuse(span, error),
+            Err(error) => {
+                if let ResponseError::Exception(_) = error {
+                    self.books.behind.answered(unit, frame.pdu, round_trip);
+                } else {
+                    self.books.behind.damaged(unit);
+                }
+                self.refuse(span, error)
+            }
         }
     }
 
@@ -338,9 +377,10 @@ impl Round<'_> {
     }
 
     /// The deadline of a request has passed.
-    fn miss(&mut self, span: usize) -> Result<(), Lost> {
+    fn miss(&mut self, sent: Sent, now: Micros) -> Result<(), Lost> {
         self.books.counters.timeouts += 1;
-        self.fail(span, Quality::BadNoCommunication);
+        self.books.behind.missed(self.group.unit, now.saturating_sub(sent.at));
+        self.fail(sent.span, Quality::BadNoCommunication);
         match self.books.silence.missed(self.group.unit) {
             Advice::AskOn => {}
             Advice::Skip => self.skip_rest(),
@@ -373,8 +413,8 @@ impl Round<'_> {
     /// The link is lost: what is in flight or was not asked is Bad, so that
     /// every tag has its one sample.
     fn close(mut self) {
-        while let Some(span) = self.books.transactions.expire(Micros::MAX) {
-            self.fail(span, Quality::BadNoCommunication);
+        while let Some(sent) = self.books.transactions.expire(Micros::MAX) {
+            self.fail(sent.span, Quality::BadNoCommunication);
         }
         self.skip_rest();
     }

@@ -1,12 +1,14 @@
 //! A single request over a TCP session while nothing else is in flight: a question, or a write.
 
+use std::time::Duration;
+
 use bytes::Buf as _;
 use forehearth_driver::LinkCounters;
 use forehearth_modbus::{Question, Verdict, WriteRequest, mbap};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use crate::session::{Books, Lost, Pace, Session, before};
+use crate::session::{Books, Lost, Pace, Sent, Session, before};
 use crate::silence::Advice;
 
 /// Stands for the span in the table of requests; none of a plan is there then.
@@ -22,8 +24,20 @@ impl Session {
         pace: &Pace,
         books: &mut Books,
     ) -> Result<Option<Vec<u8>>, Lost> {
+        self.ask_for(unit, question, pace.timeout, pace, books).await
+    }
+
+    /// The same with a deadline of its own.
+    pub(crate) async fn ask_for(
+        &mut self,
+        unit: u8,
+        question: Question,
+        patience: Duration,
+        pace: &Pace,
+        books: &mut Books,
+    ) -> Result<Option<Vec<u8>>, Lost> {
         let (pdu, len) = question.encode();
-        self.single(unit, &pdu[..len], pace, books).await
+        self.single(unit, &pdu[..len], patience, pace, books).await
     }
 
     /// Writes and waits for the receipt, as [`ask`](Self::ask) does.
@@ -34,24 +48,27 @@ impl Session {
         pace: &Pace,
         books: &mut Books,
     ) -> Result<Option<Vec<u8>>, Lost> {
-        self.single(unit, write.pdu(), pace, books).await
+        self.single(unit, write.pdu(), pace.timeout, pace, books).await
     }
 
     async fn single(
         &mut self,
         unit: u8,
         pdu: &[u8],
+        patience: Duration,
         pace: &Pace,
         books: &mut Books,
     ) -> Result<Option<Vec<u8>>, Lost> {
         sleep_until(self.quiet_until).await;
         let now = Instant::now();
-        let deadline = now + pace.timeout;
+        let deadline = now + patience;
+        let sent = Sent { span: SINGLE, at: self.micros(now), is_alone: true };
         let id = books
             .transactions
-            .begin(unit, SINGLE, self.micros(now), self.micros(deadline))
+            .begin(unit, sent, self.micros(now), self.micros(deadline))
             .map_err(|_| "too many answers are outstanding".to_string())?;
         books.counters.requests += 1;
+        books.behind.asked(unit);
         self.outbox.clear();
         mbap::encode(id, unit, pdu, &mut self.outbox);
         match timeout_at(deadline, self.stream.write_all(&self.outbox)).await {
@@ -89,9 +106,14 @@ impl Session {
             };
             let taken = frame.encoded_len();
             let answer = match books.transactions.answer(frame.transaction, frame.unit) {
-                Verdict::Ours(_) => Some(frame.pdu.to_vec()),
+                Verdict::Ours(sent) => {
+                    let took = self.micros(Instant::now()).saturating_sub(sent.at);
+                    books.behind.answered(frame.unit, frame.pdu, took);
+                    Some(frame.pdu.to_vec())
+                }
                 Verdict::Late => {
                     books.counters.late += 1;
+                    books.behind.late(frame.unit);
                     None
                 }
                 Verdict::Stray => {
@@ -110,8 +132,9 @@ impl Session {
 }
 
 fn missed(unit: u8, now: u64, books: &mut Books) -> Result<Option<Vec<u8>>, Lost> {
-    while books.transactions.expire(now).is_some() {
+    while let Some(sent) = books.transactions.expire(now) {
         books.counters.timeouts += 1;
+        books.behind.missed(unit, now.saturating_sub(sent.at));
     }
     match books.silence.missed(unit) {
         Advice::AskOn | Advice::Skip => Ok(None),

@@ -3,11 +3,15 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use forehearth_driver::{BoxFuture, Driver, LinkCounters, LinkError};
-use forehearth_modbus::{Learned, ReadPlan, Transactions};
-use forehearth_model::{GroupId, Quality, Scan, Stamp};
+use forehearth_modbus::{
+    Join, Learned, Limits, PlanError, Point, Question, ReadPlan, ReadRequest, Transactions, Turn,
+};
+use forehearth_model::{GroupId, Quality, Scan, Stamp, TagId};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::behind::Behind;
+use crate::conversation::micros;
 use crate::lessons::Lessons;
 use crate::quality;
 use crate::report::{Report, ReportReader, ReportWriter};
@@ -15,6 +19,10 @@ use crate::session::{Books, Group, Lost, Pace, Pause, Session};
 use crate::silence::Silence;
 use crate::trouble::Trouble;
 use crate::{GroupSettings, Reading, SetupError, TcpSettings, Writable, Writing};
+
+/// So many scans of a group lie between two looks at its plan. Chosen: what a
+/// request costs is known by then.
+const SCANS_UNTIL_DOUBT: u32 = 32;
 
 /// One Modbus TCP connection and the groups read over it. What else it may
 /// do is its mode `M`: nothing, unless it was made [`writing`](Self::writing).
@@ -85,6 +93,7 @@ impl<M> ModbusTcp<M> {
         let books = Books {
             transactions: Transactions::new(settings.depth()),
             silence: Silence::new(groups.iter().map(|group| group.unit)),
+            behind: Behind::new(groups.iter().map(|group| group.unit)),
             counters: LinkCounters::default(),
             refusals: Vec::new(),
             lessons: Lessons::default(),
@@ -194,14 +203,39 @@ impl<M> ModbusTcp<M> {
         if !self.books.lessons.is_empty() {
             let unit = self.groups[id.index()].unit;
             self.books.lessons.teach(self.books.learned.unit_mut(unit));
-            self.report.write(Report { learned: self.learned(), units: Vec::new() });
+        }
+        if self.report.is_due() || !self.books.lessons.is_empty() {
+            let units = self.books.behind.report();
+            self.report.write(Report { learned: self.learned(), units });
         }
         match result {
             Ok(()) => {
                 self.session = Some(session);
+                self.plan_anew(id);
                 Ok(())
             }
             Err(reason) => Err(self.lost(reason)),
+        }
+    }
+
+    /// Plans a group anew once it is measured that joining across other gaps
+    /// is quicker: everything on a quick network, little where a serial line
+    /// is behind the socket.
+    fn plan_anew(&mut self, id: GroupId) {
+        let group = &mut self.groups[id.index()];
+        group.scans += 1;
+        let (Join::Gap(gap), true) = (group.join, group.scans.is_multiple_of(SCANS_UNTIL_DOUBT))
+        else {
+            return;
+        };
+        let even = self.books.behind.break_even(group.unit);
+        let Some(even) = even.filter(|even| even.abs_diff(gap) > gap / 4) else {
+            return;
+        };
+        let (learned, join) = (&self.books.learned, Join::Gap(even));
+        // What could be planned once can be planned again.
+        if let Ok(plan) = plan_group(&self.settings, learned, group.unit, &group.tags, join) {
+            (group.plan, group.join) = (plan, join);
         }
     }
 
@@ -210,8 +244,58 @@ impl<M> ModbusTcp<M> {
         M: Send,
     {
         let mut session = self.begin(id, out)?;
-        let result = self.read_on(&mut session, id, None, &mut || false, out).await;
-        self.end(session, id, result.map(|_| ()), out)
+        let result = self.read_whole(&mut session, id, out).await;
+        self.end(session, id, result, out)
+    }
+
+    async fn read_whole(
+        &mut self,
+        session: &mut Session,
+        id: GroupId,
+        out: &mut Vec<Scan>,
+    ) -> Result<(), Lost> {
+        if self.is_awake(session, id, out).await? {
+            self.read_on(session, id, None, &mut || false, out).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether the unit of `id` is to be scanned; one that does not answer is
+    /// probed when it is time, so that its neighbours don't wait for it. The
+    /// tags of one that is not scanned are Bad.
+    pub(crate) async fn is_awake(
+        &mut self,
+        session: &mut Session,
+        id: GroupId,
+        out: &mut Vec<Scan>,
+    ) -> Result<bool, Lost> {
+        let unit = self.groups[id.index()].unit;
+        let found = match self.books.behind.turn(unit, micros(self.pace.timeout)) {
+            Turn::Scan => return Ok(true),
+            Turn::Rest => Ok(false),
+            Turn::Probe(patience) => self.probe(session, id, Duration::from_micros(patience)).await,
+        };
+        if !matches!(found, Ok(true)) {
+            self.fail_left(id, None, out);
+        }
+        found
+    }
+
+    /// Asks for the first register of `id`; whether there was an answer.
+    async fn probe(
+        &mut self,
+        session: &mut Session,
+        id: GroupId,
+        patience: Duration,
+    ) -> Result<bool, Lost> {
+        let group = &self.groups[id.index()];
+        let Some(first) = group.plan.spans().first().map(|span| span.request()) else {
+            return Ok(false);
+        };
+        let small = ReadRequest::new(first.table(), first.start(), 1).unwrap_or(first);
+        let (pace, books) = (&self.pace, &mut self.books);
+        let question = Question::Read(small);
+        Ok(session.ask_for(group.unit, question, patience, pace, books).await?.is_some())
     }
 
     /// Halves the spans that were refused and put aside, and tells the log of
@@ -293,7 +377,7 @@ impl<M: Send> Driver for ModbusTcp<M> {
 
     fn fail(&self, group: GroupId, quality: Quality, out: &mut Vec<Scan>) {
         let group = &self.groups[group.index()];
-        let mut samples = Vec::with_capacity(group.tags);
+        let mut samples = Vec::with_capacity(group.tags.len());
         for span in group.plan.spans() {
             group.plan.fail(span, quality, &mut samples);
         }
@@ -313,17 +397,28 @@ fn plan(
     groups: impl IntoIterator<Item = GroupSettings>,
 ) -> Result<Vec<Group>, SetupError> {
     let plan_one = |(id, group): (u32, GroupSettings)| {
-        let known = learned.unit(group.unit).cloned().unwrap_or_default();
-        let limits = settings.limits();
-        // What is learned never refuses a tag: a value wider than the unit's
-        // limit is asked for as the map says.
-        let plan = ReadPlan::avoiding(&group.tags, known.narrow(limits), &known.barred)
-            .or_else(|_| ReadPlan::avoiding(&group.tags, limits, &known.barred))
+        let GroupSettings { device, unit, tags } = group;
+        let join = settings.join;
+        let plan = plan_group(settings, learned, unit, &tags, join)
             .map_err(|error| SetupError::Tag { group: GroupId(id), error })?;
-        let trouble = Trouble::default();
-        Ok(Group { device: group.device, unit: group.unit, tags: group.tags.len(), plan, trouble })
+        Ok(Group { device, unit, tags, join, scans: 0, plan, trouble: Trouble::default() })
     };
     (0..).zip(groups).map(plan_one).collect()
+}
+
+/// What is learned never refuses a tag: a value wider than the unit's limit is
+/// asked for as the map says.
+fn plan_group(
+    settings: &TcpSettings,
+    learned: &Learned,
+    unit: u8,
+    tags: &[(TagId, Point)],
+    join: Join,
+) -> Result<ReadPlan, PlanError> {
+    let known = learned.unit(unit).cloned().unwrap_or_default();
+    let limits = Limits { join, ..settings.limits() };
+    ReadPlan::avoiding(tags, known.narrow(limits), &known.barred)
+        .or_else(|_| ReadPlan::avoiding(tags, limits, &known.barred))
 }
 
 fn no_answer(limit: Duration) -> String {

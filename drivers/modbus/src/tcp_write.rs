@@ -22,6 +22,9 @@ impl ModbusTcp<Writing> {
             Ok(errand) => errand,
             Err(error) => return Ok(Err(error)),
         };
+        if self.books.behind.is_asleep(unit) {
+            errand.not_sent("the unit does not answer");
+        }
         let (pace, books) = (&self.pace, &mut self.books);
         let answer = loop {
             let answer = match errand.step() {
@@ -78,6 +81,14 @@ impl ModbusTcp<Writing> {
     ) -> Result<(), LinkError> {
         let mut session = self.begin(id, out)?;
         let mut todo = None;
+        if let Err(lost) = self.serve(&mut session, desk).await {
+            self.fail_left(id, None, out);
+            return self.end(session, id, Err(lost), out);
+        }
+        let found = self.is_awake(&mut session, id, out).await;
+        if !matches!(found, Ok(true)) {
+            return self.end(session, id, found.map(|_| ()), out);
+        }
         let result = loop {
             if let Err(lost) = self.serve(&mut session, desk).await {
                 self.fail_left(id, todo, out);

@@ -477,6 +477,8 @@ async fn noise_never_makes_a_write_of_another_value_look_done() {
             }
             Err(_) => {
                 not += 1;
+                // Noise may have put the unit to sleep; it is probed again.
+                sleep(Duration::from_millis(300)).await;
                 plant.scan(0).await;
             }
         }

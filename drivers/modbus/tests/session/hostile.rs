@@ -262,7 +262,8 @@ async fn a_dead_unit_behind_a_serial_server_leaves_its_neighbour_alone() {
         assert!(plant.scan_group(GroupId(1)).await.all_good());
     }
     assert_eq!(plant.counters().connects, 1);
-    assert_eq!(plant.counters().timeouts, 6, "two deadlines per scan, not five");
+    let timeouts = plant.counters().timeouts;
+    assert!((2..=3).contains(&timeouts), "{timeouts}: asleep after two, then only probed");
 }
 
 #[tokio::test]

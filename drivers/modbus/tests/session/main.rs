@@ -9,4 +9,5 @@ mod peer;
 mod plant;
 mod probe;
 mod soak;
+mod units;
 mod write;
