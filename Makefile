@@ -8,10 +8,10 @@ SHELL := /bin/bash
 # nextest runs every test in a process of its own, and so more at once.
 TEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest run || echo test --lib --bins --tests)
 
-.PHONY: help demo test soak fuzz bench format lint doc binaries
+.PHONY: help demo test soak fuzz bench cross cross-test packages deny format lint doc binaries
 
 help: ## Show this list.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Watch a simulated plant survive cut networks, dead PLCs and kill -9.
 	@tests/setup/install.sh build
@@ -46,6 +46,22 @@ bench: ## Values per second, CPU, memory, latency and bytes per value, printed.
 	cargo build --release --package forehearth --package forehearth-sim
 	cargo bench --package forehearth-tests --bench gateway
 	cargo run --release --package forehearth-driver-modbus --example requests
+
+# Which processors: arm64, armhf, amd64.
+TARGETS ?= arm64 armhf
+
+cross: ## Build the gateway for TARGETS without Docker; sizes are held to cross/limits.toml.
+	for target in $(TARGETS); do cross/build.sh $$target; done
+
+cross-test: ## Kill and restart what `make cross` built, under qemu, between real peers.
+	@tests/setup/install.sh test
+	for target in $(TARGETS); do cross/try.sh $$target; done
+
+packages: ## .deb, tarball, SBOM and licences of what `make cross` built, and their SHA-256.
+	for target in $(TARGETS); do cross/package.sh $$target; done
+
+deny: ## Licences, sources and banned libraries (cargo-deny); advisories where their database is.
+	cross/deny.sh
 
 format:
 	rustc --version | grep --quiet --fixed-strings "rustc $$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml) "

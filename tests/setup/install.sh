@@ -44,6 +44,7 @@ need_packages() {
     have psql && compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null \
         || need postgresql "where the ingest example lands batches"
     have python3 || need python3 "runs the Modbus device and Sparkplug consumer of the tests"
+    have systemd-analyze || need systemd "systemd-analyze scores the service's sandbox"
     have python3 && python3 -c 'import ensurepip, venv' 2>/dev/null \
         || need python3-venv "keeps the tests' Python packages apart from the system's"
 }
