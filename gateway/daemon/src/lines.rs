@@ -9,10 +9,7 @@ use forehearth_modbus::Join;
 /// # Errors
 /// None for a plan that was loaded: its formats are the driver's.
 pub fn settings(link: &LinkPlan, line: &LinePlan) -> Result<BusSettings, FormatError> {
-    let carrier = match &line.carrier {
-        CarrierPlan::Serial(port) => Carrier::Serial(serial(port)?),
-        CarrierPlan::Tcp { host, port } => Carrier::Tcp { host: host.clone(), port: *port },
-    };
+    let carrier = carrier(line)?;
     Ok(BusSettings {
         framing: line.framing,
         timeout: link.timeout,
@@ -24,6 +21,17 @@ pub fn settings(link: &LinkPlan, line: &LinePlan) -> Result<BusSettings, FormatE
         join: if link.join { None } else { Some(Join::Never) },
         echo: line.echo,
         ..BusSettings::new(carrier)
+    })
+}
+
+/// What carries the bytes of `line`.
+///
+/// # Errors
+/// None for a plan that was loaded: its formats are the driver's.
+pub fn carrier(line: &LinePlan) -> Result<Carrier, FormatError> {
+    Ok(match &line.carrier {
+        CarrierPlan::Serial(port) => Carrier::Serial(serial(port)?),
+        CarrierPlan::Tcp { host, port } => Carrier::Tcp { host: host.clone(), port: *port },
     })
 }
 
