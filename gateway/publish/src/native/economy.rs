@@ -7,7 +7,7 @@
 //! this needs to be set: steady plants get few, lively ones more, and where no
 //! baseline helps none is made.
 //!
-//! Costs two further encodings of each batch, about 50 ns a reading.
+//! Costs two further encodings of each batch.
 
 use std::collections::BTreeMap;
 
