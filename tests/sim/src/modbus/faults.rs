@@ -147,7 +147,7 @@ pub const ALL: [Described; 49] = [
         Fault::FlipHeader,
         "flip-header",
         Place::Tcp,
-        "one bit of header, function or byte count is flipped",
+        "one bit of header (the low byte of the id aside), function or byte count is flipped",
     ),
     is(
         Fault::CloseBefore,
