@@ -74,7 +74,7 @@ fn a_change_touches_what_changes_and_loses_nothing() {
     // Device 1 gets a tag and loses its place to device 2, which comes before
     // it; one broker goes, one comes; device 0 stays as it is.
     let changed_at = now_micros();
-    let more = format!("{COUNT}\nextra = {{ at = \"hr:0\", type = \"UINT\" }}");
+    let more = format!("{COUNT}\nextra = {{ at = \"hr:4\", type = \"UINT\" }}");
     let map = device(base().native("second", second.port()), 2, &devices, COUNT);
     let map = device(map, 0, &devices, COUNT);
     let map = device(map, 1, &devices, &more);
@@ -151,9 +151,7 @@ fn what_waited_under_the_old_map_arrives_under_its_old_names() {
     let base = || Map::new().native("plant", network.port());
     let mut gateway = Gateway::new(&device(base(), 0, &devices, COUNT));
     gateway.start();
-    eventually(10 * SECOND, "readings arrive", || {
-        (consumer.arrivals().len() > 3).then_some(())
-    });
+    eventually(10 * SECOND, "readings arrive", || (consumer.arrivals().len() > 3).then_some(()));
     let outage = now_micros();
     network.cut();
     eventually(10 * SECOND, "readings wait", || {
@@ -190,14 +188,12 @@ fn what_waited_under_the_old_map_arrives_under_its_old_names() {
 #[test]
 fn a_sparkplug_broker_gets_a_birth_with_the_new_tags() {
     let broker = Mosquitto::start();
-    let consumer = SparkplugConsumer::start(broker.port());
+    let consumer = SparkplugConsumer::start(broker.port(), "test");
     let devices = Devices::start(2, &json!({}));
     let base = || Map::new().sparkplug("scada", broker.port());
     let mut gateway = Gateway::new(&device(base(), 0, &devices, COUNT));
     gateway.start();
-    eventually(10 * SECOND, "readings arrive", || {
-        (consumer.arrivals().len() > 3).then_some(())
-    });
+    eventually(10 * SECOND, "readings arrive", || (consumer.arrivals().len() > 3).then_some(()));
     let changed_at = now_micros();
     gateway.configure(&device(device(base(), 1, &devices, COUNT), 0, &devices, COUNT));
     let told = report(&gateway, &[]);
@@ -211,7 +207,8 @@ fn a_sparkplug_broker_gets_a_birth_with_the_new_tags() {
     assert!(gateway.stop().success());
     let pause = longest_pause(&devices.reads(), 0, changed_at);
     assert!(pause < UNTOUCHED, "device 0 was not polled for {pause:?}");
-    let missing = lost(&devices.reads(), &consumer.arrivals(), &[stop_between(asked, now_micros())]);
+    let missing =
+        lost(&devices.reads(), &consumer.arrivals(), &[stop_between(asked, now_micros())]);
     assert!(missing.is_empty(), "{missing:?}");
 }
 
@@ -246,6 +243,7 @@ fn a_file_with_a_mistake_changes_nothing_and_is_told_everywhere() {
     fs::write(&file, ours).unwrap();
     assert_eq!(report(&gateway, &[])["outcome"], "unchanged");
     assert_eq!(gateway.health().unwrap()["warnings"], json!([]));
+    pass(SECOND);
     assert!(longest_pause(&devices.reads(), 0, at) < UNTOUCHED);
     assert!(gateway.stop().success());
 }
@@ -264,7 +262,10 @@ fn a_change_that_nobody_confirms_is_taken_back() {
     let change = device(device(base(), 0, &devices, COUNT), 1, &devices, COUNT);
     gateway.configure(&change);
     let told = report(&gateway, &["--confirm", "2s"]);
-    assert_eq!((&told["outcome"], &told["confirm_within_seconds"]), (&json!("taken-up"), &json!(2)));
+    assert_eq!(
+        (&told["outcome"], &told["confirm_within_seconds"]),
+        (&json!("taken-up"), &json!(2))
+    );
     assert_eq!(links(&gateway), ["device-0", "device-1"]);
     assert_eq!(gateway.health().unwrap()["warnings"][0]["code"], "FH9004");
     eventually(10 * SECOND, "it is taken back", || (links(&gateway) == ["device-0"]).then_some(()));
@@ -326,4 +327,38 @@ fn tail_top_and_device_show_the_running_gateway_and_say_when_none_runs() {
     assert!(stat[0]["answers"].as_u64().unwrap() > 0, "{stat}");
     assert!(gateway.stop().success());
     assert!(!gateway.state().join("control.sock").exists(), "it tidies up");
+}
+
+#[test]
+fn why_names_the_cause_of_a_running_gateway_and_of_a_dead_one() {
+    let mut devices = Devices::start(1, &json!({}));
+    let map = device(Map::new().native("plant", free_port()), 0, &devices, COUNT);
+    let mut gateway = Gateway::new(&map);
+    gateway.start();
+    let why = |gateway: &Gateway, more: &[&str]| -> Vec<String> {
+        let told = gateway.ask(&[&["why", "device-0/count", "--json"], more].concat());
+        let text = String::from_utf8_lossy(&told.stdout).into_owned();
+        let told: Value = serde_json::from_str(&text)
+            .unwrap_or_else(|_| panic!("{text}{}", String::from_utf8_lossy(&told.stderr)));
+        let causes = told["causes"].as_array().unwrap();
+        causes.iter().map(|cause| cause["cause"].as_str().unwrap().to_owned()).collect()
+    };
+    eventually(10 * SECOND, "it is read", || {
+        (why(&gateway, &[]) == ["no-news", "broker-away"]).then_some(())
+    });
+    devices.kill(0);
+    eventually(10 * SECOND, "the link is named", || {
+        (why(&gateway, &[])[0] == "link-down").then_some(())
+    });
+    let unknown = gateway.ask(&["why", "device-1/count"]);
+    let text = String::from_utf8_lossy(&unknown.stderr).into_owned();
+    assert!(text.contains("did you mean device-0/count"), "{text}");
+    gateway.kill();
+    let now = forehearth_model::Stamp(now_micros()).to_string();
+    assert_eq!(why(&gateway, &["--at", &now]), ["not-running", "stored"], "what waited is on disk");
+    // The next start declares what the crash may have cost; dead again, it is told from the record.
+    gateway.start();
+    assert!(gateway.stop().success());
+    let causes = why(&gateway, &["--at", &now]);
+    assert_eq!(causes[..2], ["not-running", "lost"], "{causes:?}");
 }

@@ -54,11 +54,6 @@ impl<S> Member<S> {
         let _ = self.stop.send(true);
     }
 
-    /// Whether it has ended.
-    pub fn is_over(&self) -> bool {
-        self.task.is_finished()
-    }
-
     /// Waits for its end, at most this long if there is a limit; then it is
     /// broken off. Whether it ended by itself.
     async fn ended(&mut self, within: Option<Duration>) -> bool {
@@ -128,7 +123,7 @@ mod tests {
     async fn one_is_stopped_and_the_others_run_on() {
         let (one, other) = (obedient("one"), obedient("other"));
         assert!(stop(vec![one], None).await.is_empty());
-        assert!(!other.is_over());
+        assert!(!other.task.is_finished());
     }
 
     #[tokio::test(start_paused = true)]

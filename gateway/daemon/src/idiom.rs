@@ -5,8 +5,8 @@
 
 use std::collections::HashMap;
 
-use forehearth_model::{DeviceId, LinkId, Scan, TagId};
 use forehearth_config::Succession;
+use forehearth_model::{DeviceId, LinkId, Scan, TagId};
 
 /// An id that no plan has: the pipeline refuses and counts it.
 const NOBODY: TagId = TagId(u32::MAX);
@@ -86,11 +86,8 @@ mod tests {
     }
 
     fn told(idioms: &Idioms, task: u32, tags: &[u32]) -> (u32, Vec<u32>) {
-        let sample = |tag: &u32| Sample {
-            tag: TagId(*tag),
-            quality: Quality::Good,
-            value: Value::Int(1),
-        };
+        let sample =
+            |tag: &u32| Sample { tag: TagId(*tag), quality: Quality::Good, value: Value::Int(1) };
         let samples = tags.iter().map(sample).collect();
         let mut scan = Scan { device: DeviceId(0), stamp: Stamp(1), samples };
         idioms.translate(LinkId(task), &mut scan);

@@ -78,7 +78,9 @@ mod tests {
 
     #[test]
     fn what_the_gateway_prints_is_read_back() {
-        for text in ["2026-11-24T10:36:00.250Z", "2028-02-29T23:59:59.000Z", "1970-01-01T00:00:00.000Z"] {
+        for text in
+            ["2026-11-24T10:36:00.250Z", "2028-02-29T23:59:59.000Z", "1970-01-01T00:00:00.000Z"]
+        {
             assert_eq!(parse_time(text).unwrap().to_string(), text);
         }
     }

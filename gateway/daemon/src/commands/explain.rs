@@ -9,7 +9,8 @@ use super::{FINDINGS, say, say_error};
 /// Prints the explanation.
 pub fn run(args: &ExplainArgs) -> ExitCode {
     let lang = Lang::or_environment(args.lang);
-    match forehearth_config::explain(&args.code, lang.into()) {
+    let of_running = || crate::status::explain(&args.code, lang.into());
+    match forehearth_config::explain(&args.code, lang.into()).or_else(of_running) {
         Some(text) => {
             say(text.trim_end());
             ExitCode::SUCCESS

@@ -149,9 +149,8 @@ impl Counter {
         let plan = self.rooms.conditioner.plan();
         let wanted = name.rsplit('/').next().unwrap_or(name);
         let alike = plan.catalogue.tags.iter().filter(|tag| tag.name == wanted);
-        let named = alike.map(|tag| {
-            format!("{}/{}", plan.catalogue.devices[tag.device.index()].name, tag.name)
-        });
+        let named = alike
+            .map(|tag| format!("{}/{}", plan.catalogue.devices[tag.device.index()].name, tag.name));
         let near: Vec<_> = named.take(3).collect();
         let hint = if near.is_empty() {
             "a tag is written DEVICE/TAG; `forehearth tail` shows names".to_owned()

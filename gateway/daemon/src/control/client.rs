@@ -100,8 +100,8 @@ impl Client {
 
     fn say(&mut self, ask: Ask) -> Result<(), AskError> {
         let request = Request { v: VERSION, ask };
-        let mut line = serde_json::to_vec(&request)
-            .map_err(|error| AskError::Broken(error.to_string()))?;
+        let mut line =
+            serde_json::to_vec(&request).map_err(|error| AskError::Broken(error.to_string()))?;
         line.push(b'\n');
         let written = self.stream.get_mut().write_all(&line);
         written.map_err(|error| AskError::Broken(error.to_string()))

@@ -100,7 +100,8 @@ async fn attend(stream: UnixStream, counter: &Counter) -> io::Result<()> {
             return Ok(());
         }
         if line.last() != Some(&b'\n') {
-            let text = format!("a question has at most {LONGEST_QUESTION} bytes and ends with a line end");
+            let text =
+                format!("a question has at most {LONGEST_QUESTION} bytes and ends with a line end");
             return give(&mut write, Answer::Error(Refusal::new("too-long", text))).await;
         }
         let reply = match Request::read(&String::from_utf8_lossy(&line)) {

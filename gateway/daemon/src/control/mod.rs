@@ -1,7 +1,7 @@
 //! The counter at which this machine's people ask and give orders: a socket in the state directory.
 
-pub mod client;
 mod clerk;
+pub mod client;
 mod door;
 mod place;
 mod tail;
@@ -9,3 +9,4 @@ pub mod wire;
 
 pub use clerk::Counter;
 pub use door::serve;
+pub use tail::engineering;

@@ -38,9 +38,7 @@ impl Tail {
     }
 
     fn rows(&self, (batch, catalogue): &Shown) -> Vec<Value> {
-        rows(batch, catalogue, |name| {
-            self.glob.as_ref().is_none_or(|glob| glob.is_match(name))
-        })
+        rows(batch, catalogue, |name| self.glob.as_ref().is_none_or(|glob| glob.is_match(name)))
     }
 }
 

@@ -138,12 +138,14 @@ impl Answer {
 impl Request {
     /// Reads a line of a client.
     pub fn read(line: &str) -> Result<Self, Refusal> {
-        let value: Value = serde_json::from_str(line)
-            .map_err(|error| Refusal::new("no-json", format!("a line of JSON is expected: {error}")))?;
+        let value: Value = serde_json::from_str(line).map_err(|error| {
+            Refusal::new("no-json", format!("a line of JSON is expected: {error}"))
+        })?;
         match value.get("v").and_then(Value::as_u64) {
             Some(v) if v == u64::from(VERSION) => {}
             Some(v) => {
-                let text = format!("version {v} of the control words; this gateway speaks {VERSION}");
+                let text =
+                    format!("version {v} of the control words; this gateway speaks {VERSION}");
                 return Err(Refusal::new("version", text));
             }
             None => return Err(Refusal::new("version", "the field `v` is missing; write \"v\":1")),

@@ -65,13 +65,6 @@ pub enum Outcome {
     NothingToConfirm,
 }
 
-impl Outcome {
-    /// Whether what was asked for is done.
-    pub const fn is_done(self) -> bool {
-        matches!(self, Self::TakenUp | Self::Unchanged | Self::Confirmed)
-    }
-}
-
 /// What became of an order, in detail.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct Report {

@@ -94,7 +94,7 @@ impl Overseer {
             Err(error) => return self.refuse(cause, "the files can't be read", error),
         };
         let Some(plan) = files.plan else {
-            let why = format!("{} errors, the first: {}", files.errors, files.first);
+            let why = format!("errors: {}, the first is {}", files.errors, files.first);
             return self.refuse(cause, &why, files.text);
         };
         let now = self.works.plan();
