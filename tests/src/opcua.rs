@@ -20,10 +20,19 @@ impl OpcUaServer {
     /// When it doesn't start.
     #[must_use]
     pub fn start(secured: bool) -> Self {
+        Self::with(if secured { &["--secured"] } else { &[] })
+    }
+
+    /// Starts one with flags of `opcua_server.py`.
+    ///
+    /// # Panics
+    /// When it doesn't start.
+    #[must_use]
+    pub fn with(flags: &[&str]) -> Self {
         let dir = TempDir::with_prefix("forehearth-opcua-").expect("a temporary directory");
         let folder = dir.path().to_str().expect("a temporary path is UTF-8");
         let mut arguments = vec!["--folder", folder];
-        arguments.extend(secured.then_some("--secured"));
+        arguments.extend(flags);
         let peer = Peer::python("opcua_server.py", &arguments);
         let ready = peer.json();
         let port = ready["port"].as_u64().and_then(|port| u16::try_from(port).ok());
@@ -46,6 +55,11 @@ impl OpcUaServer {
     /// Writes a variable.
     pub fn write(&mut self, name: &str, value: &Value) {
         self.order(&json!({"do": "write", "name": name, "value": value}));
+    }
+
+    /// Raises an event of its Server object.
+    pub fn raise(&mut self, severity: u16, message: &str) {
+        self.order(&json!({"do": "event", "severity": severity, "message": message}));
     }
 
     /// Counts up by one, this many times a second.

@@ -142,6 +142,121 @@ fn a_server_that_is_only_asked_is_read_like_one_that_speaks() {
     assert!(gateway.stop().success());
 }
 
+/// What the map leaves open: a type, and what is below a node.
+const OPEN: &str = "[device.tags]\n\
+    level   = { node = \"dcs:s=Level\" }\n\
+    bias    = { path = \"/Objects/dcs:FC201/dcs:BIAS\" }\n\
+    profile = { node = \"dcs:s=Profile\" }\n\
+    speed   = { node = \"dcs:s=Mill\", field = \"Speed\", type = \"LREAL\" }\n\
+    [[device.browse]]\nunder = \"dcs:s=FC201.Valves\"\nmatch = \"*.ZT_*.PV\"\nexpect = 3\n\
+    name = \"valve/{browse_name}\"\n\
+    [[device.events]]\nname = \"alarms\"\nseverity = 500\n";
+
+#[test]
+fn what_the_map_leaves_open_is_asked_of_the_server_once_and_then_read() {
+    let mut server = OpcUaServer::with(&["--rich"]);
+    let broker = Mosquitto::start();
+    let consumer = NativeConsumer::start(broker.port());
+    let device = device(&server, "security = \"None\"").replace(TAGS, OPEN);
+    let map = Map::new().native("plant", broker.port()).written(&device);
+    let mut gateway = Gateway::new(&map);
+    let dir = gateway.config().to_str().unwrap().to_owned();
+    let state = gateway.state().to_str().unwrap().to_owned();
+
+    let before = Gateway::verb(&["check", &dir]);
+    let said = String::from_utf8_lossy(&before.stdout).into_owned();
+    assert!(!before.status.success() && said.contains("FH1815"), "{said}");
+    assert!(said.contains("forehearth browse --write"), "{said}");
+    let written = Gateway::verb(&["browse", "--write", &dir, "--state", &state]);
+    assert!(written.status.success(), "{}", String::from_utf8_lossy(&written.stderr));
+    let after = Gateway::verb(&["check", &dir]);
+    assert!(after.status.success(), "{}", String::from_utf8_lossy(&after.stdout));
+
+    let live = Gateway::verb(&["check", &dir, "--live", "--state", &state]);
+    let said = String::from_utf8_lossy(&live.stdout).into_owned();
+    assert!(live.status.success() && said.contains("0 findings"), "{said}");
+
+    gateway.start();
+    has(&consumer, "level", &json!(1.5));
+    has(&consumer, "bias", &json!(12.5));
+    has(&consumer, "profile[2]", &json!(3.5));
+    has(&consumer, "speed", &json!(1480.5));
+    has(&consumer, "valve/ZT_3", &json!(3.0));
+    has(&consumer, "alarms", &json!(""));
+    server.raise(100, "minor");
+    server.raise(700, "level high");
+    let alarm = eventually(10 * SECOND, "the alarm arrives", || {
+        let arrivals = consumer.arrivals();
+        let last = of(&arrivals, "alarms").into_iter().rfind(|a| a.value != json!(""))?;
+        serde_json::from_str::<Value>(last.value.as_str()?).ok()
+    });
+    assert_eq!((&alarm["message"], &alarm["severity"]), (&json!("level high"), &json!(700)));
+    assert!(gateway.stop().success());
+}
+
+#[test]
+fn a_map_that_disagrees_with_its_server_is_told_where() {
+    let server = OpcUaServer::with(&["--rich"]);
+    let tags = "[device.tags]\n\
+        right  = { node = \"dcs:s=Small\", type = \"INT\" }\n\
+        wider  = { node = \"dcs:s=Level\", type = \"REAL\" }\n\
+        absent = { node = \"dcs:s=Nobody\", type = \"REAL\" }\n\
+        unit   = { node = \"dcs:s=FC201.Valves.ZT_1.PV\", type = \"REAL\", unit = \"m\" }\n";
+    let device = device(&server, "security = \"None\"").replace(TAGS, tags);
+    let map = Map::new().native("plant", 1).written(&device);
+    let gateway = Gateway::new(&map);
+    let live = gateway.ask(&["check", gateway.config().to_str().unwrap(), "--live"]);
+    let said = String::from_utf8_lossy(&live.stdout).into_owned();
+    assert!(!live.status.success(), "{said}");
+    assert!(said.contains("wider: the map says REAL, the server LREAL"), "{said}");
+    assert!(said.contains("unit: the map says m, the server mm"), "{said}");
+    assert!(said.contains("absent"), "{said}");
+    assert!(!said.contains("right:"), "{said}");
+    let node = ["/Objects/0:Server/0:ServerStatus/0:State", "i=2258"];
+    let probed = Gateway::verb(&["probe", &server.url(), node[0], node[1]]);
+    assert!(probed.status.success(), "{}", String::from_utf8_lossy(&probed.stdout));
+}
+
+#[test]
+fn what_browsing_prints_is_a_map_that_check_accepts() {
+    let server = OpcUaServer::with(&["--rich"]);
+    let found = Gateway::verb(&["browse", &server.url(), "--match", "FC201*", "--toml"]);
+    let toml = String::from_utf8_lossy(&found.stdout).into_owned();
+    assert!(found.status.success(), "{}", String::from_utf8_lossy(&found.stderr));
+    assert!(toml.contains("unit = \"mm\"") && toml.contains("valid = [0.0, 100.0]"), "{toml}");
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("devices")).unwrap();
+    std::fs::write(dir.path().join("devices/browsed.toml"), &toml).unwrap();
+    let gateway = "schema = 1\n[gateway]\nid = \"g\"\npath = \"a/b\"\n[[broker]]\nname = \"p\"\n\
+                   url = \"mqtt://127.0.0.1\"\nformat = \"native\"\n";
+    std::fs::write(dir.path().join("gateway.toml"), gateway).unwrap();
+    let checked = Gateway::verb(&["check", dir.path().to_str().unwrap()]);
+    assert!(checked.status.success(), "{toml}\n{}", String::from_utf8_lossy(&checked.stdout));
+}
+
+#[test]
+fn trust_tells_both_fingerprints_and_who_rejects_whom() {
+    let server = OpcUaServer::start(true);
+    let lines = "security = \"Basic256Sha256/SignAndEncrypt\"";
+    let map = Map::new().native("plant", 1).written(&device(&server, lines));
+    let gateway = Gateway::new(&map);
+    let (dir, state) = (gateway.config(), gateway.state().to_owned());
+    let arguments = ["--config", dir.to_str().unwrap(), "--state", state.to_str().unwrap()];
+    let ask = || Gateway::verb(&[&["trust", &server.url()], &arguments[..]].concat());
+    let untrusted = ask();
+    let said = String::from_utf8_lossy(&untrusted.stdout).into_owned();
+    assert!(!untrusted.status.success(), "{said}");
+    let own = said.lines().skip_while(|line| !line.starts_with("gateway")).nth(1).unwrap();
+    assert!(own.contains("sha256:"), "the gateway's own: {said}");
+    assert!(said.contains("the gateway rejects the server"), "{said}");
+    assert!(said.contains(&format!("trust = \"{}\"", server.fingerprint())), "{said}");
+    let lines = format!("{lines}\ntrust = \"{}\"", server.fingerprint());
+    gateway.configure(&Map::new().native("plant", 1).written(&device(&server, &lines)));
+    let trusted = ask();
+    let said = String::from_utf8_lossy(&trusted.stdout).into_owned();
+    assert!(trusted.status.success() && said.contains("both sides trust"), "{said}");
+}
+
 fn counted(arrival: &Arrival) -> Option<u64> {
     (arrival.tag == "counter").then(|| arrival.count()).flatten()
 }

@@ -1,9 +1,26 @@
 //! The command line: every verb and flag, described once; help derives from here.
 
+mod field;
+mod live;
+mod look;
+mod moment;
+#[cfg(feature = "opcua")]
+mod server;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use field::{
+    AuditArgs, AuditVerb, AuditVerifyArgs, CompletionsArgs, FirstFormat, InitArgs, ManArgs,
+};
+pub use live::{DeviceCommand, DeviceStatArgs, ReloadArgs, TailArgs, TopArgs, WhyArgs};
+pub use look::{
+    LinkArgs, ProbeArgs, ScanCommand, ScanRegistersArgs, ScanSerialArgs, ScanUnitsArgs,
+};
+#[cfg(feature = "opcua")]
+pub use server::{BrowseArgs, TrustArgs};
 
 /// An edge gateway in which a plant's readings settle and wait.
 #[derive(Parser, Debug)]
@@ -47,6 +64,36 @@ pub enum Command {
     /// Look into a buffer, of a running gateway or of a dead one.
     #[command(subcommand)]
     Buffer(BufferCommand),
+    /// Let the running gateway take up its changed files; what doesn't change is not touched.
+    Reload(ReloadArgs),
+    /// Readings as they leave the running gateway.
+    Tail(TailArgs),
+    /// Links, brokers, buffer and rates of the running gateway at one look.
+    Top(TopArgs),
+    /// Why a value is missing or bad, now or at a time, in words.
+    Why(WhyArgs),
+    /// What the running gateway knows of its links and devices.
+    #[command(subcommand)]
+    Device(DeviceCommand),
+    /// Read a device once: values, word orders, registers as they came.
+    Probe(ProbeArgs),
+    /// Find speeds, units and registers of Modbus devices.
+    #[command(subcommand)]
+    Scan(ScanCommand),
+    /// What is on an OPC UA server, for reading, as a map, or into the map.
+    #[cfg(feature = "opcua")]
+    Browse(BrowseArgs),
+    /// Who an OPC UA server and the gateway are, who rejects whom, and what to do.
+    #[cfg(feature = "opcua")]
+    Trust(TrustArgs),
+    /// Ask four questions and write a first configuration.
+    Init(InitArgs),
+    /// One page for security people: sockets, peers, possible requests, files, sandbox.
+    Audit(AuditArgs),
+    /// Print the manual page, or write one per verb.
+    Man(ManArgs),
+    /// Print what a shell needs to complete verbs and flags.
+    Completions(CompletionsArgs),
 }
 
 /// `forehearth run`
@@ -75,6 +122,15 @@ pub struct CheckArgs {
     /// Run the map's own [[test]] tables: registers given, values expected.
     #[arg(long)]
     pub test: bool,
+    /// Ask the OPC UA servers of the map, too: whether every node is there, of
+    /// the type, unit and range that the map says.
+    #[cfg(feature = "opcua")]
+    #[arg(long)]
+    pub live: bool,
+    /// Directory with the gateway's own certificate, for --live.
+    #[cfg(feature = "opcua")]
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/forehearth")]
+    pub state: PathBuf,
     /// Print one device fully expanded: addresses in both forms, and where each value came from.
     #[arg(long, value_name = "DEVICE")]
     pub show: Option<String>,
@@ -217,17 +273,27 @@ pub struct DecodeArgs {
 /// `forehearth buffer …`
 #[derive(Subcommand, Debug)]
 pub enum BufferCommand {
-    /// Size, what waits for whom, how full, how it is written.
+    /// Size, what waits for whom, how full, how it is written, how long flash lasts.
+    #[command(after_help = "Example: forehearth buffer stat --state /var/lib/forehearth --json")]
     Stat(BufferArgs),
     /// Every declared loss: range, readings, time and cause.
+    #[command(
+        after_help = "Example: forehearth buffer gaps --json | jq '.[] | select(.cause == \"shed\")'"
+    )]
     Gaps(BufferArgs),
     /// The batches that are stored, oldest first.
+    #[command(after_help = "Example: forehearth buffer peek --count 10")]
     Peek(ReadArgs),
     /// The readings that are stored, as rows.
+    #[command(after_help = "Example: forehearth buffer export --json > readings.jsonl")]
     Export(ReadArgs),
     /// Read everything through; exit status 1 when a batch is damaged.
+    #[command(after_help = "Example: forehearth buffer verify || echo damaged")]
     Verify(BufferArgs),
     /// The readings of one segment file, whole or damaged, wherever it lies.
+    #[command(
+        after_help = "Example: forehearth buffer salvage /var/lib/forehearth/quarantine/0000000012.live.db"
+    )]
     Salvage(SalvageArgs),
 }
 

@@ -1,15 +1,35 @@
 //! The commands, one file each.
 
+mod audit;
+#[cfg(feature = "opcua")]
+mod browse;
 mod buffer;
 mod check;
+mod completions;
 mod decode;
 mod demo;
+mod device;
 mod explain;
 mod export;
 mod import;
+mod init;
+mod look;
+mod man;
+#[cfg(feature = "opcua")]
+mod nodes;
 mod plan;
+mod probe;
+mod reload;
 mod run;
+mod scan;
 mod schema;
+#[cfg(feature = "opcua")]
+mod server;
+mod tail;
+mod top;
+#[cfg(feature = "opcua")]
+mod trust;
+mod why;
 
 use std::io::Write as _;
 use std::path::Path;
@@ -36,6 +56,21 @@ pub fn dispatch(cli: Cli) -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Decode(args) => decode::run(&args),
         Command::Buffer(command) => buffer::run(&command),
+        Command::Reload(args) => reload::run(&args),
+        Command::Tail(args) => tail::run(&args),
+        Command::Top(args) => top::run(&args),
+        Command::Why(args) => why::run(&args),
+        Command::Device(command) => device::run(&command),
+        Command::Probe(args) => probe::run(&args),
+        Command::Scan(command) => scan::run(&command),
+        #[cfg(feature = "opcua")]
+        Command::Browse(args) => browse::run(&args),
+        #[cfg(feature = "opcua")]
+        Command::Trust(args) => trust::run(&args),
+        Command::Init(args) => init::run(&args),
+        Command::Audit(args) => audit::run(&args),
+        Command::Man(args) => man::run(&args),
+        Command::Completions(args) => completions::run(&args),
     }
 }
 
@@ -53,6 +88,14 @@ fn is_configuration(dir: &Path) -> bool {
 /// A line on stdout. A closed pipe (`| head`) is the reader's wish, not an error.
 fn say(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// The same where many lines follow one another; an error means that nobody
+/// reads any more.
+fn say_or_end(line: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout();
+    writeln!(out, "{line}")?;
+    out.flush()
 }
 
 /// A line on stderr.
