@@ -153,6 +153,7 @@ pub fn decode(data: &[u8]) {
                 data_type,
                 order: orders[usize::from(order % 4)],
                 string_bytes: if data_type == DataType::String { 1 + u16::from(*order) } else { 0 },
+                codec: forehearth_modbus::Codec::Plain,
             },
         ));
     }
