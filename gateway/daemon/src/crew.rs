@@ -119,21 +119,21 @@ mod tests {
         })
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn one_is_stopped_and_the_others_run_on() {
         let (one, other) = (obedient("one"), obedient("other"));
         assert!(stop(vec![one], None).await.is_empty());
         assert!(!other.task.is_finished());
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn who_does_not_end_in_time_is_broken_off_and_named() {
         let stubborn = Member::start("task", "mule", Arc::new(()), |_| std::future::pending());
-        let late = stop(vec![obedient("one"), stubborn], Some(Duration::from_secs(5))).await;
+        let late = stop(vec![obedient("one"), stubborn], Some(Duration::from_millis(50))).await;
         assert_eq!(late, ["mule"]);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_dropped_member_s_work_is_dropped() {
         struct Flag(Arc<AtomicBool>);
         impl Drop for Flag {
