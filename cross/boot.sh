@@ -84,6 +84,8 @@ UNIT
 ln -sf ../story.service "$root_dir/etc/systemd/system/multi-user.target.wants/story.service"
 sed -i 's/^After=.*/After=basic.target/' "$root_dir/etc/systemd/system/story.service"
 ln -sf /lib/systemd/systemd "$root_dir/init"
+# A login on this line would hang up on whoever tells the story.
+ln -sf /dev/null "$root_dir/etc/systemd/system/serial-getty@ttyS0.service"
 (cd "$root_dir" && find . -print0 | cpio --null --create --format newc --quiet | gzip -1) >"$work/root.cpio.gz"
 rm -rf "$root_dir"
 # Not KVM: what is inside a virtual machine already may have one that can't run
