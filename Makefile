@@ -8,7 +8,7 @@ SHELL := /bin/bash
 # nextest runs every test in a process of its own, and so more at once.
 TEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest run || echo test --lib --bins --tests)
 
-.PHONY: help demo test soak fuzz bench cross cross-test packages deny format lint doc binaries
+.PHONY: help demo test soak fuzz bench cross cross-test packages boot deny format lint doc binaries
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,12 @@ cross-test: ## Kill and restart what `make cross` built, under qemu, between rea
 
 packages: ## .deb, tarball, SBOM and licences of what `make cross` built, and their SHA-256.
 	for target in $(TARGETS); do cross/package.sh $$target; done
+
+boot: ## Boot a Debian with the package for amd64 in an emulator: ready, kill -9, reload, watchdog. As root.
+	cross/build.sh amd64
+	cross/package.sh amd64
+	deb=$$(ls -t $${FOREHEARTH_CROSS_DIR:-target/cross}/packages/forehearth_*_amd64.deb | head -n 1); \
+	cross/try-package.sh $$deb && cross/boot.sh $$deb
 
 deny: ## Licences, sources and banned libraries (cargo-deny); advisories where their database is.
 	cross/deny.sh

@@ -27,7 +27,7 @@ state_of() { stat --format '%U:%G %a' "$1"; }
 
 install /try/this.deb
 expect "$(state_of /etc/forehearth)" "root:forehearth 750" "the map's folder"
-expect "$(state_of /etc/forehearth/secrets)" "root:root 700" "the secrets' folder"
+expect "$(state_of /etc/forehearth/secrets)" "root:forehearth 750" "the secrets' folder"
 expect "$(state_of /var/lib/forehearth)" "forehearth:forehearth 750" "the buffer's folder"
 id -nG forehearth | grep -qw dialout
 [ -L /etc/systemd/system/multi-user.target.wants/forehearth.service ]
