@@ -1,18 +1,21 @@
 //! The conditioning task: scans of all links in, numbered and encoded batches into the buffer.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
 use forehearth_buffer::Buffer;
+use forehearth_command::Known;
 use forehearth_config::{Plan, Succession};
-use forehearth_model::{CatalogueHash, Ledger, LinkId};
+use forehearth_model::{CatalogueHash, Ledger, LinkId, TagId};
 use forehearth_pipeline::{Destinations, LastKnown, NextPlan, Pipeline, Settings};
 use forehearth_source::Polled;
 use forehearth_telemetry::native::{Compression, Encoder};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::idiom::Idioms;
+use crate::memory::Remembered;
 use crate::tap::Tap;
 use crate::{clock, stages};
 
@@ -211,6 +214,50 @@ impl Conditioner {
         let tag = find(&inner.plan)?;
         let last = inner.pipeline.last_values().nth(tag.index())?;
         Some(tell(&inner.plan, tag, last))
+    }
+
+    /// The present value of a tag of the plan whose catalogue is `hash`, for
+    /// who decides by it; `None` when it was never read or another plan is in force.
+    pub fn known(&self, hash: CatalogueHash, tag: TagId, now: Instant) -> Option<Known> {
+        let inner = self.lock();
+        if inner.catalogue != hash {
+            return None;
+        }
+        let (last, age) = inner.pipeline.known(tag, now)?;
+        let scaling = inner.plan.catalogue.tags.get(tag.index())?.scaling;
+        let value = scaling.engineering(last.value);
+        Some(Known { value, severity: last.quality.severity(), age })
+    }
+
+    /// What must survive a restart, by the names of the tags.
+    pub fn remember(&self) -> Vec<Remembered> {
+        let inner = self.lock();
+        let catalogue = &inner.plan.catalogue;
+        let named = |(tag, bytes): (TagId, Vec<u8>)| {
+            let entry = catalogue.tags.get(tag.index())?;
+            let device = catalogue.devices.get(entry.device.index())?.name.clone();
+            Some(Remembered { device, tag: entry.name.clone(), bytes })
+        };
+        inner.pipeline.save(Instant::now()).into_iter().filter_map(named).collect()
+    }
+
+    /// Gives each tag back what was kept of it, before the first scan. Tags
+    /// that are gone are left out.
+    pub fn recall(&self, remembered: Vec<Remembered>) {
+        let mut inner = self.lock();
+        let plan = Arc::clone(&inner.plan);
+        let names = (0..).map(TagId).zip(&plan.catalogue.tags).filter_map(|(id, entry)| {
+            let device = plan.catalogue.devices.get(entry.device.index())?;
+            Some(((device.name.as_str(), entry.name.as_str()), id))
+        });
+        let by_name: HashMap<(&str, &str), TagId> =
+            if remembered.is_empty() { HashMap::new() } else { names.collect() };
+        let now = Instant::now();
+        for Remembered { device, tag, bytes } in &remembered {
+            if let Some(id) = by_name.get(&(device.as_str(), tag.as_str())) {
+                inner.pipeline.restore(*id, bytes, now);
+            }
+        }
     }
 
     /// Readings on their way, for who watches them.

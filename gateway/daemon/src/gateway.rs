@@ -25,7 +25,9 @@ use tokio::task::JoinSet;
 
 use crate::condition::Conditioner;
 use crate::control::{self, Counter};
+use crate::desk::Desk;
 use crate::drivers::DriverError;
+use crate::memory::Memory;
 use crate::reload::{Ground, Overseer, Works, on_change, on_hangup};
 use crate::rooms::Rooms;
 use crate::service::{self, Service};
@@ -35,6 +37,10 @@ use crate::{clock, status, summary};
 /// (50 devices of 8 requests); a full queue means that the processor can't
 /// keep up, which the pollers count as overruns.
 const SCANS: usize = 400;
+
+/// Commands of all brokers that wait for the desk. Chosen: each broker bounds
+/// its own; a full queue is an answer at once.
+const COMMANDS: usize = 64;
 
 /// Orders that wait for the overseer, which carries out one after the other.
 const ORDERS: usize = 4;
@@ -91,10 +97,10 @@ pub async fn run(
     let hash = catalogue::hash(&encoded);
     let buffer = Arc::new(open_buffer(&plan, state, (hash, encoded)).await?);
     let batch_within = plan.gateway.batch_within;
-    let settings =
-        Settings::new(buffer.epoch(), hash, clock::boot(), clock::state(), batch_within);
+    let settings = Settings::new(buffer.epoch(), hash, clock::boot(), clock::state(), batch_within);
     let plan = Arc::new(plan);
     let conditioner = Arc::new(Conditioner::new(&plan, &settings, Arc::clone(&buffer)));
+    let memory = recall(state, &conditioner).await?;
     let rooms = Arc::new(Rooms {
         gateway: plan.gateway.id.clone(),
         started,
@@ -103,6 +109,7 @@ pub async fn run(
         links: Default::default(),
         brokers: Default::default(),
         standing: Default::default(),
+        commands: Default::default(),
     });
     tracing::info!(
         "gateway {} starts epoch {}: {} tags of {} devices over {} links to {} brokers",
@@ -115,6 +122,10 @@ pub async fn run(
     );
     let (scans, queue) = mpsc::channel(SCANS);
     let (takeovers, changes) = mpsc::channel(1);
+    let (commands, asked) = mpsc::channel(COMMANDS);
+    let (doors, opened) = mpsc::channel(1);
+    let desk = Desk::new(state.to_owned(), Arc::clone(&rooms.commands));
+    let desk = tokio::spawn(desk.run(asked, opened));
     let ground = Ground {
         state: state.to_owned(),
         health: health(&plan, &settings, &conditioner),
@@ -122,11 +133,15 @@ pub async fn run(
         conditioner: Arc::clone(&conditioner),
         scans,
         takeovers,
+        commands,
+        doors,
         rooms: Arc::clone(&rooms),
     };
     let works = Works::start(ground, plan, hash).await?;
     rooms.standing.taken_up(clock::now(), None, Vec::new());
-    let conditioning = tokio::spawn(async move { conditioner.run(queue, changes).await });
+    let conditioning = tokio::spawn(memory.kept_while(Arc::clone(&conditioner), async move {
+        conditioner.run(queue, changes).await;
+    }));
     let overseer =
         Overseer::new(config.to_owned(), works, Arc::clone(&rooms), Arc::clone(&service));
     service.ready();
@@ -138,6 +153,9 @@ pub async fn run(
         }
     };
     works.stop(conditioned).await;
+    if let Err(error) = desk.await {
+        tracing::error!("the command desk ended with a panic: {error}");
+    }
     if tokio::task::spawn_blocking(move || buffer.close()).await.is_err() {
         tracing::error!("the buffer could not be closed in order");
     }
@@ -179,6 +197,16 @@ fn farewell(last: &status::Snapshot) -> Result<(), StartError> {
     Ok(())
 }
 
+/// Gives conditioning back what an earlier run kept of it.
+async fn recall(state: &Path, conditioner: &Arc<Conditioner>) -> Result<Memory, StartError> {
+    let (memory, conditioner) = (Memory::of(state), Arc::clone(conditioner));
+    let recalled = tokio::task::spawn_blocking(move || {
+        conditioner.recall(memory.read());
+        memory
+    });
+    Ok(recalled.await.map_err(|panic| StartError::System(std::io::Error::other(panic)))?)
+}
+
 /// Opens the buffer on a thread that may block: a worn card can take seconds.
 async fn open_buffer(
     plan: &Plan,
@@ -193,9 +221,9 @@ async fn open_buffer(
         reserve: plan.buffer.reserve,
         memory: forehearth_buffer::Settings::MEMORY,
     };
-    let names: Vec<String> = plan.brokers.iter().map(|broker| broker.name.clone()).collect();
+    let brokers = crate::brokers::destinations(&plan.brokers);
     let opened =
-        tokio::task::spawn_blocking(move || Buffer::open(settings, &names, catalogue)).await;
+        tokio::task::spawn_blocking(move || Buffer::open(settings, &brokers, catalogue)).await;
     Ok(opened.map_err(|panic| StartError::System(std::io::Error::other(panic)))??)
 }
 

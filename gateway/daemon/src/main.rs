@@ -11,11 +11,14 @@ mod commands;
 mod condition;
 mod control;
 mod crew;
+mod desk;
 mod drivers;
 mod gateway;
 mod idiom;
+mod lessons;
 mod lines;
 mod logging;
+mod memory;
 #[cfg(feature = "opcua")]
 mod opcua;
 mod outbox;

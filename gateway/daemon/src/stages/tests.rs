@@ -10,7 +10,7 @@ use forehearth_model::{
 };
 use forehearth_pipeline::{Destinations, Pipeline, Settings};
 
-use super::{rules, stages};
+use super::{calcs, rules, stages};
 
 const GATEWAY: &str = r#"schema = 1
 [gateway]
@@ -54,6 +54,7 @@ fn run(plan: &Plan, samples: &[(Quality, Value)]) -> Vec<Told> {
         Settings::new(Epoch(1), catalogue, boot, ClockState::Synced, Duration::from_millis(100));
     let mut pipeline = Pipeline::new(rules(plan), &settings, start);
     pipeline.stage(stages(plan));
+    pipeline.compute(calcs(plan));
     let mut told = Vec::new();
     let mut drain = |pipeline: &mut Pipeline, now| {
         while let Some(sealed) = pipeline.poll(now, Destinations::Busy) {
@@ -288,6 +289,93 @@ fn a_dead_device_turns_everything_derived_from_it_bad_at_once() {
 }
 
 #[test]
+fn a_sliding_window_tells_the_last_seconds_each_step() {
+    let plan = plan(
+        r#"a = { at = "hr:0", type = "INT", window = { every = "10s", step = "2s", keep = ["max", "count"] } }"#,
+    );
+    let told = run(&plan, &good([9, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]));
+    let max: Vec<_> = numbers(&told, "a.max").into_iter().map(|(_, max)| max).collect();
+    assert_eq!(max, [9.0, 9.0, 9.0, 9.0, 9.0, 1.0]);
+    assert_eq!(numbers(&told, "a.count").last(), Some(&(12, 10.0)));
+}
+
+#[test]
+fn a_counter_tells_what_each_interval_counted() {
+    let plan = plan(
+        r#"e = { at = "ir:0", type = "UDINT", scale = 0.5, kind = "counter", total = true, interval = "10s" }"#,
+    );
+    let samples: Vec<_> = (0..21).map(|n| (Quality::Good, Value::UInt(100 + 2 * n))).collect();
+    let told = run(&plan, &samples);
+    assert_eq!(numbers(&told, "e.interval"), [(10, 10.0), (20, 10.0)]);
+    assert!(of(&told, "e.interval").iter().all(|told| told.1 == Quality::Good));
+}
+
+#[test]
+fn a_flow_is_integrated_and_a_gap_is_not() {
+    let plan = plan(
+        r#"q = { at = "hr:0", type = "INT", unit = "m3/h", integrate = { per = "1h", every = "10s", unit = "m3" } }"#,
+    );
+    let mut samples = good(std::iter::repeat_n(3600, 11));
+    samples.extend(std::iter::repeat_n((Quality::BadNoCommunication, Value::Null), 5));
+    samples.extend(good(std::iter::repeat_n(3600, 5)));
+    let told = run(&plan, &samples);
+    let intervals: Vec<_> = of(&told, "q.interval");
+    assert_eq!(intervals[0], (10, Quality::Good, Value::F64(10.0)));
+    assert_eq!(intervals[1].1, Quality::UncertainLastUsable);
+    // 10 s before the gap and 4 s after it, at one cubic metre a second.
+    let total = plan.catalogue.tags.iter().find(|tag| tag.name == "q.integral").unwrap();
+    assert_eq!((total.unit.as_str(), total.data_type), ("m3", DataType::Lreal));
+    assert_eq!(intervals[1].2, Value::F64(4.0));
+}
+
+#[test]
+fn duty_tells_hours_starts_and_the_seconds_in_each_state() {
+    let plan = plan(
+        r#"m = { at = "hr:0", type = "INT", max_gap = "1s", enum = { 0 = "stopped", 1 = "runs" }, duty = { running = [1], every = "10s" } }"#,
+    );
+    let told = run(&plan, &good([0, 0, 0, 1, 1, 1, 1, 0, 1, 1, 1]));
+    assert_eq!(numbers(&told, "m.in.0"), [(10, 4.0)]);
+    assert_eq!(numbers(&told, "m.in.1"), [(10, 6.0)]);
+    assert_eq!(numbers(&told, "m.in.unknown"), [(10, 0.0)]);
+    assert_eq!(numbers(&told, "m.starts").last(), Some(&(10, 2.0)));
+    assert_eq!(numbers(&told, "m.hours").last(), Some(&(10, 6.0 / 3600.0)));
+}
+
+#[test]
+fn a_computed_tag_follows_its_inputs_and_has_stages_of_its_own() {
+    let plan = plan(
+        r#"a = { at = "hr:0", type = "INT", scale = 0.5 }
+b = { calc = "a * 2 + 1", unit = "V", limits = { h = 10.0 } }
+c = { calc = "if(b > 5, max(a, b), 0)" }
+d = { calc = "a > 3", type = "BOOL" }"#,
+    );
+    assert_eq!(plan.links[0].groups[0].tags, [TagId(0)], "what is computed is not read");
+    let mut samples = good([2, 8, 10]);
+    samples.push((Quality::BadDeviceFailure, Value::Null));
+    let told = run(&plan, &samples);
+    assert_eq!(numbers(&told, "b"), [(0, 3.0), (1, 9.0), (2, 11.0)]);
+    assert_eq!(numbers(&told, "c"), [(0, 0.0), (1, 9.0), (2, 11.0)]);
+    assert_eq!(numbers(&told, "d"), [(0, 0.0), (1, 1.0)]);
+    assert_eq!(numbers(&told, "b.alarm"), [(0, 0.0), (2, 1.0)]);
+    for name in ["b", "c", "d", "b.alarm"] {
+        let last = of(&told, name).pop().unwrap();
+        assert_eq!(last, (3, Quality::BadDeviceFailure, Value::Null), "{name}");
+    }
+}
+
+#[test]
+fn a_rate_alarm_and_its_state_are_told() {
+    let plan = plan(
+        r#"a = { at = "hr:0", type = "INT", limits = { h = 50.0, rate = 10.0, state = true, group = "g" } }"#,
+    );
+    let told = run(&plan, &good([0, 5, 40, 40, 60, 0]));
+    let levels: Vec<_> = numbers(&told, "a.alarm");
+    assert_eq!(levels, [(0, 0.0), (2, 3.0), (3, 0.0), (4, 1.0), (5, 3.0)]);
+    // Active, unacknowledged and first; then only unacknowledged.
+    assert_eq!(numbers(&told, "a.state"), [(0, 0.0), (2, 11.0), (3, 2.0), (4, 11.0)]);
+}
+
+#[test]
 fn a_tag_without_stages_has_none() {
     let plan = plan(r#"a = { at = "hr:0", type = "INT", filter = {} }"#);
     assert_eq!(stages(&plan).count(), 0);
@@ -302,5 +390,5 @@ fn the_maps_in_the_document_are_right() {
     for block in blocks {
         staged += stages(&plan(block.strip_prefix("[device.tags]\n").unwrap())).count();
     }
-    assert_eq!(staged, 9, "each tag shown has stages");
+    assert_eq!(staged, 13, "each tag that shows a stage has it");
 }
