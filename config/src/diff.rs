@@ -11,7 +11,9 @@ use forehearth_model::{DeviceEntry, DeviceId, TagEntry, TagId};
 use serde::Serialize;
 
 use crate::finding::Lang;
-use crate::plan::{BrokerFormat, BrokerPlan, ConditionPlan, GroupPlan, LinkPlan, Plan, PointPlan, TagPlan};
+use crate::plan::{
+    BrokerFormat, BrokerPlan, ConditionPlan, GroupPlan, LinkPlan, Plan, PointPlan, TagPlan,
+};
 
 /// What differs between two plans. Everything is empty when nothing does.
 #[derive(Clone, PartialEq, Debug, Default, Serialize)]

@@ -85,11 +85,12 @@ pub use keys::MapFile;
 pub use load::{Loaded, load, load_to_browse};
 pub use one_link::{link_of, occupied};
 pub use plan::{
-    AlarmPlan, BrokerFormat, BrokerPlan, BrowsePlan, BufferPlan, CalcPlan, CarrierPlan, ConditionPlan, DutyPlan, Deadband, DevicePlan,
-    FilterPlan, FormatPlan, GatewayPlan, GroupPlan, IntegralPlan, Keep, LimitsPlan, LinePlan, LinkPlan,
-    DiscardPlan, NodePlan, OpcUaMode, OpcUaPlan, ParityPlan, PasswordSource, Plan, PointPlan, Report, Rs485Plan,
-    SerialPlan, ServerDeadband, ServerPlan, SetPlan, StatesPlan, UserPlan, Spike, StatusPlan, TagPlan, TlsPlan, TotalPlan, Transport, TypeFrom, WindowPlan,
-    PartPlan, WritePlan,
+    AlarmPlan, BrokerFormat, BrokerPlan, BrowsePlan, BufferPlan, CalcPlan, CarrierPlan,
+    ConditionPlan, Deadband, DevicePlan, DiscardPlan, DutyPlan, FilterPlan, FormatPlan,
+    GatewayPlan, GroupPlan, IntegralPlan, Keep, LimitsPlan, LinePlan, LinkPlan, NodePlan,
+    OpcUaMode, OpcUaPlan, ParityPlan, PartPlan, PasswordSource, Plan, PointPlan, Report, Rs485Plan,
+    SerialPlan, ServerDeadband, ServerPlan, SetPlan, Spike, StatesPlan, StatusPlan, TagPlan,
+    TlsPlan, TotalPlan, Transport, TypeFrom, UserPlan, WindowPlan, WritePlan,
 };
 pub use reference::{findings_reference, map_reference};
 pub use render::render;

@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use forehearth_model::{Catalogue, DeviceEntry, DeviceId, LinkId, TagEntry, TagId};
 
+use crate::browsed::{self, Browsed};
 use crate::calc::resolve::{self, Pending};
 use crate::collisions;
 use crate::derived;
-use crate::browsed::{self, Browsed};
 use crate::device::{self, Beside, DeviceDraft, DeviceTable, Layers, Override, Reach};
 use crate::each::{self, Except};
 use crate::files::{self, Document, Files};
@@ -105,7 +105,8 @@ fn build(log: &Log, files: &Files) -> Option<Plan> {
     let mut field = Field::default();
     let overrides = read_overrides(log, files);
     read_links(log, files, &mut field);
-    let browsed = files.browsed.iter().filter_map(|document| browsed::read(log, document)).collect();
+    let browsed =
+        files.browsed.iter().filter_map(|document| browsed::read(log, document)).collect();
     read_devices(log, files, &profiles, &overrides, &browsed, &mut field);
     check_browsed(log, &browsed);
     log.set_device(None);
@@ -247,11 +248,8 @@ fn check_device_file(log: &Log, document: &Document) {
 }
 
 /// Profiles, overrides and what was found, all by name.
-type Known<'k, 'a> = (
-    &'k Profiles<'a>,
-    &'k HashMap<&'a str, Override<'a>>,
-    &'k HashMap<String, Browsed<'a>>,
-);
+type Known<'k, 'a> =
+    (&'k Profiles<'a>, &'k HashMap<&'a str, Override<'a>>, &'k HashMap<String, Browsed<'a>>);
 
 fn expand_device<'a>(
     log: &'a Log,

@@ -14,12 +14,13 @@ use forehearth_modbus::Access;
 use forehearth_model::{Catalogue, DeviceId, Grade, LinkId, TagId};
 
 pub use condition::{
-    AlarmPlan, CalcPlan, ConditionPlan, DutyPlan, FilterPlan, IntegralPlan, Keep, LimitsPlan, SetPlan,
-    Spike, StatesPlan, TotalPlan, WindowPlan,
+    AlarmPlan, CalcPlan, ConditionPlan, DutyPlan, FilterPlan, IntegralPlan, Keep, LimitsPlan,
+    SetPlan, Spike, StatesPlan, TotalPlan, WindowPlan,
 };
 pub use line::{CarrierPlan, FormatPlan, LinePlan, ParityPlan, Rs485Plan, SerialPlan};
 pub use opcua::{
-    BrowsePlan, DiscardPlan, NodePlan, OpcUaMode, OpcUaPlan, PointPlan, ServerDeadband, TypeFrom, UserPlan,
+    BrowsePlan, DiscardPlan, NodePlan, OpcUaMode, OpcUaPlan, PointPlan, ServerDeadband, TypeFrom,
+    UserPlan,
 };
 pub use write::{PartPlan, WritePlan};
 

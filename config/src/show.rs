@@ -18,9 +18,9 @@ use crate::tree::{Entry, Table, Value};
 
 /// Keys of a tag in the order they are shown.
 const ORIGINS: [&str; 23] = [
-    "std", "at", "node", "type", "order", "codec", "unit", "scale", "offset", "raw", "eng", "clamp",
-    "valid", "rate", "deadband", "max_gap", "filter", "swing", "window", "limits", "lane", "grade",
-    "label",
+    "std", "at", "node", "type", "order", "codec", "unit", "scale", "offset", "raw", "eng",
+    "clamp", "valid", "rate", "deadband", "max_gap", "filter", "swing", "window", "limits", "lane",
+    "grade", "label",
 ];
 
 /// One device written out as it will run. `None` when there is no such

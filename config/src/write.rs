@@ -5,7 +5,7 @@ use forehearth_model::DataType;
 
 use crate::finding::Finding;
 use crate::keys::{self, tag::WRITE_KEYS};
-use crate::plan::WritePlan;
+use crate::plan::{PartPlan, WritePlan};
 use crate::point::is_number;
 use crate::reader::{At, Reader};
 use crate::tag::{MAX_GAP, RATE, Surroundings, report_type};
@@ -33,6 +33,10 @@ pub(crate) fn read(
         reader.log.report(Finding::new(&texts::NOT_POSITIVE, step.place).with("key", "max_step"));
     }
     let every = inner.duration("every", RATE.0..=MAX_GAP.1).map(|every| every.value);
+    let part = inner
+        .word("part", &[("masked", PartPlan::Masked), ("rewritten", PartPlan::Rewritten)])
+        .map(|part| part.value)
+        .unwrap_or_default();
     if let Some(read_only) = around.read_only {
         let finding = Finding::new(&texts::WRITE_ON_READ_ONLY, place);
         reader.log.report(finding.related(read_only, phrase::READ_ONLY_HERE));
@@ -47,7 +51,7 @@ pub(crate) fn read(
         report_type(reader, &texts::NOT_FOR_TYPE, place, "write", data_type);
         return None;
     }
-    Some(WritePlan { bounds: bounds?, max_step: max_step.map(|step| step.value), every })
+    Some(WritePlan { bounds: bounds?, max_step: max_step.map(|step| step.value), every, part })
 }
 
 /// `min` and `max`; a number without both could be written to anything.

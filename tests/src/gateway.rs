@@ -69,7 +69,9 @@ impl Map {
         self.broker(name, port, "format = \"sparkplug\"\ngroup  = \"test\"")
     }
 
-    fn broker(mut self, name: &str, port: u16, format: &str) -> Self {
+    /// Adds a broker with these lines of its own.
+    #[must_use]
+    pub fn broker(mut self, name: &str, port: u16, format: &str) -> Self {
         let _ = write!(
             self.gateway,
             "\n[[broker]]\nname   = \"{name}\"\nurl    = \"mqtt://127.0.0.1:{port}\"\n{format}\n"

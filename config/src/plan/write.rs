@@ -11,4 +11,17 @@ pub struct WritePlan {
     pub max_step: Option<f64>,
     /// At most once in this time.
     pub every: Option<Duration>,
+    /// How a bit of a register is written.
+    pub part: PartPlan,
+}
+
+/// How a part of a register is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum PartPlan {
+    /// By function 22, which touches nothing else.
+    #[default]
+    Masked,
+    /// By reading the register and writing it whole: what the device changes
+    /// of the rest in between is lost.
+    Rewritten,
 }

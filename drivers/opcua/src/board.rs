@@ -397,6 +397,7 @@ fn is_sane(stamp: Stamp, now: Stamp) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::needless_pass_by_value, reason = "reads better in the tests")]
 mod tests {
     use super::{Board, Now, Origin, Pile, sample};
     use crate::node::NodeRef;

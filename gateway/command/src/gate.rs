@@ -79,6 +79,24 @@ impl Gate {
         Self { doors: rules.into_iter().map(door).collect(), ids: HashMap::new() }
     }
 
+    /// Takes up the rules of another plan. What was received stays received;
+    /// `was` tells which tag of the old plan a new one was, so that its rate
+    /// goes on. An order of the old plan that is still on its way keeps its
+    /// door shut until [`finished`](Self::finished) is called for the **new** tag.
+    pub fn renew(
+        &mut self,
+        rules: impl IntoIterator<Item = (TagId, WriteRule)>,
+        was: impl Fn(TagId) -> Option<TagId>,
+    ) {
+        let old = std::mem::take(&mut self.doors);
+        let door = |(tag, rule)| {
+            let before = was(tag).and_then(|tag| old.get(&tag));
+            let (last, busy) = before.map_or((None, false), |door| (door.last, door.busy));
+            (tag, Door { rule, last, busy })
+        };
+        self.doors = rules.into_iter().map(door).collect();
+    }
+
     /// Whether any tag may be written at all.
     #[must_use]
     pub fn is_shut(&self) -> bool {

@@ -4,14 +4,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use forehearth_config::{LinePlan, LinkPlan, OpcUaPlan, Plan, Transport};
-use forehearth_driver::Driver;
-use forehearth_driver_modbus::{GroupSettings, ModbusBus, ModbusTcp, TcpSettings};
-use forehearth_modbus::Join;
+use forehearth_config::{LinePlan, LinkPlan, OpcUaPlan, PartPlan, Plan, Transport};
+use forehearth_driver::{Driver, WritingDriver};
+use forehearth_driver_modbus::{
+    GroupSettings, ModbusBus, ModbusTcp, ReportReader, TcpSettings, Writable,
+};
+use forehearth_modbus::{Join, Part};
 use forehearth_model::{LinkId, TagId};
-use forehearth_source::{Group, Link, LinkStatus, Polled, Poller, Pusher};
+use forehearth_source::{Group, Link, LinkStatus, Polled, Poller, Pusher, Slip};
 use tokio::sync::{mpsc, watch};
 
+use crate::desk::Orders;
+use crate::lessons::Lessons;
 use crate::{clock, lines};
 
 #[cfg(feature = "opcua")]
@@ -59,8 +63,9 @@ pub enum DriverError {
 
 /// The task of one link.
 pub enum LinkTask {
-    /// Its devices are asked.
-    Poll(Poller),
+    /// Its devices are asked, and written to if there are orders; what they
+    /// teach is kept.
+    Poll(Poller, Option<Orders>, Option<(Lessons, ReportReader)>),
     /// Its device speaks up by itself.
     #[cfg_attr(not(feature = "opcua"), expect(dead_code, reason = "only OPC UA has such"))]
     Push(Pusher),
@@ -70,15 +75,26 @@ impl LinkTask {
     /// Where the state of the link can be read at any time, also after the end.
     pub fn status(&self) -> Arc<LinkStatus> {
         match self {
-            Self::Poll(poller) => poller.status(),
+            Self::Poll(poller, ..) => poller.status(),
             Self::Push(pusher) => pusher.status(),
+        }
+    }
+
+    /// The way to it, if any of its tags may be written.
+    pub fn orders(&self) -> Option<Orders> {
+        match self {
+            Self::Poll(_, orders, _) => orders.clone(),
+            Self::Push(_) => None,
         }
     }
 
     /// Runs until `stop` holds true; see [`Poller::run`] and [`Pusher::run`].
     pub async fn run(self, stop: watch::Receiver<bool>) {
         match self {
-            Self::Poll(poller) => poller.run(stop).await,
+            Self::Poll(poller, _, Some((lessons, report))) => {
+                lessons.kept_while(report, poller.run(stop)).await;
+            }
+            Self::Poll(poller, _, None) => poller.run(stop).await,
             Self::Push(pusher) => pusher.run(stop).await,
         }
     }
@@ -101,12 +117,12 @@ pub fn tasks(
     #[cfg(feature = "opcua")]
     let identity = opcua::identity(&plan.gateway.id, servers(plan), state)?;
     #[cfg(not(feature = "opcua"))]
-    let (identity, _unused) = ((), state);
+    let identity = ();
     let mut first_group = 0;
     let mut tasks = Vec::with_capacity(wanted.len());
     for (place, link) in (0..).map(LinkId).zip(&plan.links) {
         if let Some(&(_, id)) = wanted.iter().find(|(wanted, _)| *wanted == place) {
-            let bench = Bench { plan, id, link, first_group, scans, start };
+            let bench = Bench { plan, state, id, link, first_group, scans, start };
             tasks.push(match &link.transport {
                 Transport::ModbusTcp { host, port } => bench.tcp(host, *port)?,
                 Transport::ModbusLine(line) => bench.line(line)?,
@@ -129,6 +145,7 @@ fn servers(plan: &Plan) -> impl Iterator<Item = &OpcUaPlan> {
 /// One link and what its task is made of.
 struct Bench<'p> {
     plan: &'p Plan,
+    state: &'p Path,
     id: LinkId,
     link: &'p LinkPlan,
     first_group: u32,
@@ -137,19 +154,41 @@ struct Bench<'p> {
 }
 
 impl Bench<'_> {
-    fn poller(&self, driver: Box<dyn Driver>) -> LinkTask {
+    fn poller(&self, driver: Box<dyn Driver>, report: Option<ReportReader>) -> LinkTask {
+        let (out, link) = (self.scans.clone(), self.link());
+        let poller = Poller::new(link, driver, out, clock::now, self.start);
+        LinkTask::Poll(poller, None, report.map(|report| (self.lessons(), report)))
+    }
+
+    fn writing(
+        &self,
+        driver: Box<dyn WritingDriver>,
+        report: ReportReader,
+        orders: Orders,
+        queue: mpsc::Receiver<Slip>,
+    ) -> LinkTask {
+        let (out, link) = (self.scans.clone(), self.link());
+        let poller = Poller::writing(link, driver, queue, out, clock::now, self.start);
+        LinkTask::Poll(poller, Some(orders), Some((self.lessons(), report)))
+    }
+
+    /// What the link has taught earlier runs.
+    fn lessons(&self) -> Lessons {
+        Lessons::of(self.state, &self.link.name)
+    }
+
+    fn link(&self) -> Link {
         let groups = self.link.groups.iter().map(|group| Group {
             device: group.device,
             period: group.period,
             tags: group.tags.clone(),
         });
-        let link = Link {
+        Link {
             id: self.id,
             name: self.link.name.clone(),
             groups: groups.collect(),
             first_group: self.first_group,
-        };
-        LinkTask::Poll(Poller::new(link, driver, self.scans.clone(), clock::now, self.start))
+        }
     }
 
     fn tcp(&self, host: &str, port: u16) -> Result<LinkTask, DriverError> {
@@ -164,14 +203,43 @@ impl Bench<'_> {
             join: if link.join { Join::DEFAULT } else { Join::Never },
             ..TcpSettings::new(host, port)
         };
-        let driver = ModbusTcp::new(settings, self.groups());
-        Ok(self.poller(Box::new(driver.map_err(|reason| self.refused(reason))?)))
+        let learned = self.lessons().read();
+        if let Some((orders, queue)) = Orders::to(self.plan, link) {
+            let writable = self.writable(&orders);
+            let driver = ModbusTcp::writing(settings, self.groups(), learned, writable)
+                .map_err(|reason| self.refused(reason))?;
+            let report = driver.report();
+            return Ok(self.writing(Box::new(driver), report, orders, queue));
+        }
+        let driver = ModbusTcp::with_learned(settings, self.groups(), learned)
+            .map_err(|reason| self.refused(reason))?;
+        let report = driver.report();
+        Ok(self.poller(Box::new(driver), Some(report)))
     }
 
     fn line(&self, line: &LinePlan) -> Result<LinkTask, DriverError> {
         let settings = lines::settings(self.link, line).map_err(std::io::Error::other)?;
-        let driver = ModbusBus::new(settings, self.groups());
-        Ok(self.poller(Box::new(driver.map_err(|reason| self.refused(reason))?)))
+        let learned = self.lessons().read();
+        if let Some((orders, queue)) = Orders::to(self.plan, self.link) {
+            let writable = self.writable(&orders);
+            let driver = ModbusBus::writing(settings, self.groups(), learned, writable)
+                .map_err(|reason| self.refused(reason))?;
+            let report = driver.report();
+            return Ok(self.writing(Box::new(driver), report, orders, queue));
+        }
+        let driver = ModbusBus::with_learned(settings, self.groups(), learned)
+            .map_err(|reason| self.refused(reason))?;
+        let report = driver.report();
+        Ok(self.poller(Box::new(driver), Some(report)))
+    }
+
+    /// What a Modbus driver may write.
+    fn writable(&self, orders: &Orders) -> Vec<Writable> {
+        let part = |tag: TagId| match self.plan.tags[tag.index()].write.map(|write| write.part) {
+            Some(PartPlan::Rewritten) => Part::Rewritten,
+            _ => Part::Masked,
+        };
+        orders.tags().map(|tag| Writable { tag, part: part(tag) }).collect()
     }
 
     /// What a Modbus driver reads.
@@ -199,7 +267,7 @@ impl Bench<'_> {
         let settings = opcua::settings(self.plan, self.link, server, identity.clone())
             .map_err(|reason| DriverError::OpcUa { link: name.clone(), reason })?;
         Ok(match server.mode {
-            OpcUaMode::Poll => self.poller(Box::new(OpcUaPoller::new(settings, clock::now))),
+            OpcUaMode::Poll => self.poller(Box::new(OpcUaPoller::new(settings, clock::now)), None),
             OpcUaMode::Subscribe => {
                 let driver = Box::new(OpcUaSubscriber::new(settings, clock::now));
                 let (id, name, out) = (self.id, name.clone(), self.scans.clone());

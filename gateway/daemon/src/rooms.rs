@@ -29,6 +29,8 @@ pub struct Rooms {
     pub brokers: Named<forehearth_publish::LinkStatus>,
     /// How the plan in force came to be.
     pub standing: Standing,
+    /// What became of commands.
+    pub commands: Arc<crate::desk::Counts>,
 }
 
 /// What has a name and a state. A reload changes who is there.
@@ -74,6 +76,7 @@ impl Rooms {
             pid: std::process::id(),
             uptime_seconds: self.started.elapsed().as_secs(),
             clock: clock::state().name(),
+            commands: self.commands.snapshot(),
             acquired: ledger.acquired,
             suppressed: ledger.suppressed,
             pending: ledger.pending,
@@ -143,7 +146,10 @@ fn warnings(reload: &ReloadState) -> Vec<Problem> {
     if !reload.refused.is_empty() {
         warnings.push(Problem::new(
             "FH9003",
-            format!("the files were not taken up, the configuration before runs on: {}", reload.refused),
+            format!(
+                "the files were not taken up, the configuration before runs on: {}",
+                reload.refused
+            ),
         ));
     }
     if let Some(seconds) = reload.unconfirmed_seconds {

@@ -588,6 +588,17 @@ impl Pipeline {
         self.counts
     }
 
+    /// What is known of one tag and how long ago it was read; `None` when it
+    /// never was, or is none of this plan.
+    #[must_use]
+    pub fn known(&self, tag: TagId, now: Instant) -> Option<(LastKnown<'_>, Duration)> {
+        let tag = self.tags.get(tag.index())?;
+        let last = tag.last_known();
+        last.stamp?;
+        let at = Duration::from_micros(tag.acquired_at);
+        Some((last, now.saturating_duration_since(self.start).saturating_sub(at)))
+    }
+
     /// The last known state of every tag, in the order of tag ids. It may be
     /// newer than the last batch, never older.
     pub fn last_values(&self) -> impl ExactSizeIterator<Item = LastKnown<'_>> {

@@ -52,7 +52,7 @@ pub(crate) struct Tag {
     reported: Value,
     stamp: Stamp,
     /// Microseconds since the pipeline was made, as the next.
-    acquired_at: u64,
+    pub(crate) acquired_at: u64,
     reported_at: u64,
 }
 

@@ -35,6 +35,18 @@ impl Interlock for DoorClosed {
     }
 }
 
+fn rule() -> WriteRule {
+    WriteRule {
+        data_type: DataType::Int,
+        scaling: Scaling { scale: 0.1, offset: 0.0, clamp: None },
+        bounds: (900.0, 980.0),
+        max_step: None,
+        every: None,
+        interlock: None,
+        fresh_for: Duration::from_secs(3),
+    }
+}
+
 struct Desk {
     gate: Gate,
     plant: Plant,
@@ -47,15 +59,7 @@ const TODAY: i64 = 1_795_478_400;
 
 impl Desk {
     fn with(change: impl FnOnce(&mut WriteRule)) -> Self {
-        let mut rule = WriteRule {
-            data_type: DataType::Int,
-            scaling: Scaling { scale: 0.1, offset: 0.0, clamp: None },
-            bounds: (900.0, 980.0),
-            max_step: None,
-            every: None,
-            interlock: None,
-            fresh_for: Duration::from_secs(3),
-        };
+        let mut rule = rule();
         change(&mut rule);
         let gate = Gate::new([(SETPOINT, rule)]);
         Self { gate, plant: Plant::default(), start: Instant::now(), ids: 0 }
@@ -216,4 +220,26 @@ fn a_refused_command_does_not_use_up_the_rate() {
     let mut desk = Desk::with(|rule| rule.every = Some(Duration::from_secs(10)));
     assert!(desk.send(899.0, 0).is_err());
     assert!(desk.send(950.0, 1).is_ok());
+}
+
+#[test]
+fn another_plan_forgets_neither_ids_nor_rates() {
+    let mut desk = Desk::with(|rule| rule.every = Some(Duration::from_secs(10)));
+    let command = desk.command(950.0, 0);
+    assert!(desk.gate.judge(&command, desk.now(0), &desk.plant).is_ok());
+    let every = Some(Duration::from_secs(10));
+    let moved = TagId(3);
+    desk.gate
+        .renew([(moved, WriteRule { every, ..rule() })], |tag| (tag == moved).then_some(SETPOINT));
+    let again = Command { tag: moved, ..command.clone() };
+    assert_eq!(desk.gate.judge(&again, desk.now(1), &desk.plant), Err(Refusal::Repeated));
+    let other = Command { tag: moved, id: "other".into(), ..command.clone() };
+    assert_eq!(desk.gate.judge(&other, desk.now(1), &desk.plant), Err(Refusal::Busy));
+    desk.gate.finished(moved);
+    let third = Command { tag: moved, id: "third".into(), ..command.clone() };
+    assert!(matches!(
+        desk.gate.judge(&third, desk.now(2), &desk.plant),
+        Err(Refusal::TooSoon { .. })
+    ));
+    assert_eq!(desk.gate.judge(&command, desk.now(2), &desk.plant), Err(Refusal::NotWritable));
 }

@@ -144,7 +144,11 @@ fn unique(name: String, names: &mut HashSet<String>) -> String {
 /// A tag of a map; one without a place in a tag is a comment.
 fn entry(name: &str, node: &str, facts: &Facts) -> String {
     let Some(kind) = &facts.type_name else {
-        return format!("# {} = {{ node = {} }}: a structure; name its `field`", quoted(name), quoted(node));
+        return format!(
+            "# {} = {{ node = {} }}: a structure; name its `field`",
+            quoted(name),
+            quoted(node)
+        );
     };
     let mut line = format!("{} = {{ node = {}, type = \"{kind}\"", quoted(name), quoted(node));
     if let Some(unit) = &facts.unit {
@@ -192,7 +196,8 @@ fn write_all(dir: &Path, state: &Path) -> Result<(), String> {
     }
     let loaded = forehearth_config::load_to_browse(dir);
     let plan = loaded.plan.as_ref();
-    let plan = plan.ok_or_else(|| format!("{0} has other mistakes: forehearth check {0}", dir.display()))?;
+    let plan =
+        plan.ok_or_else(|| format!("{0} has other mistakes: forehearth check {0}", dir.display()))?;
     let runtime = server::runtime().ok_or("no runtime")?;
     let mut written = 0;
     for (link, server) in server::servers(plan) {

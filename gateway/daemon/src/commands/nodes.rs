@@ -14,7 +14,8 @@ use crate::cli::ProbeArgs;
 /// Reads nodes and paths once.
 pub fn probe(args: &ProbeArgs) -> ExitCode {
     let run = || -> Result<bool, String> {
-        let reached = server::reach(&args.url, &args.link.config, Path::new("/var/lib/forehearth"))?;
+        let reached =
+            server::reach(&args.url, &args.link.config, Path::new("/var/lib/forehearth"))?;
         let texts: Vec<&str> = args.points.iter().map(String::as_str).collect();
         let texts = if texts.is_empty() { vec!["i=2258"] } else { texts }; // the server's clock
         let addresses = texts.iter().map(|text| Address::parse(text));
@@ -27,7 +28,8 @@ pub fn probe(args: &ProbeArgs) -> ExitCode {
             explorer.close().await;
             Ok(facts)
         });
-        let facts = facts.map_err(|error: forehearth_driver_opcua::ExploreError| error.to_string())?;
+        let facts =
+            facts.map_err(|error: forehearth_driver_opcua::ExploreError| error.to_string())?;
         let mut all = true;
         for (text, facts) in texts.iter().zip(facts) {
             match facts {

@@ -90,7 +90,8 @@ async fn once(
     let mut all_read = true;
     let mut rows = Vec::new();
     for (one, part) in wanted.iter().zip(parts) {
-        let shown = Shown { wanted: one, results: &results[part], orders: args.orders, raw: args.raw };
+        let shown =
+            Shown { wanted: one, results: &results[part], orders: args.orders, raw: args.raw };
         all_read &= shown.is_read();
         if args.link.json {
             rows.push(shown.json(site.lang));
@@ -105,4 +106,3 @@ async fn once(
     }
     Ok(all_read)
 }
-

@@ -67,7 +67,8 @@ pub fn settings(
 /// The URL with its port, as the plan has it.
 fn with_port(url: &str) -> Result<String, String> {
     let rest = url.strip_prefix("opc.tcp://").filter(|rest| !rest.is_empty());
-    let rest = rest.ok_or_else(|| format!("{url} is no OPC UA server; write opc.tcp://HOST:4840"))?;
+    let rest =
+        rest.ok_or_else(|| format!("{url} is no OPC UA server; write opc.tcp://HOST:4840"))?;
     let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
     let port = if has_port { "" } else { ":4840" };

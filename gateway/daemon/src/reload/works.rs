@@ -16,18 +16,23 @@ use bytes::Bytes;
 use forehearth_buffer::Buffer;
 use forehearth_config::{BrokerFormat, BrokerPlan, BufferPlan, Plan, Succession, succession};
 use forehearth_model::{CatalogueHash, LinkId};
-use forehearth_publish::{Destination, HealthSource};
+use forehearth_publish::{Destination, HealthSource, Incoming, Intake};
 use forehearth_source::Polled;
 use forehearth_telemetry::catalogue;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::condition::{Conditioner, Takeover};
 use crate::crew::{self, Member};
+use crate::desk::{Doors, Orders};
 use crate::drivers::{self, LinkTask};
 use crate::gateway::StartError;
 use crate::outbox::BufferOutbox;
 use crate::rooms::Rooms;
 use crate::{brokers, status};
+
+/// Commands of one broker that wait for their answer. Chosen: operators' hands;
+/// more is refused at once.
+const UNDER_WAY: usize = 32;
 
 /// How long broker links may take to say goodbye.
 const GOODBYE_WITHIN: Duration = Duration::from_secs(5);
@@ -46,6 +51,10 @@ pub struct Ground {
     pub scans: mpsc::Sender<Polled>,
     /// How the conditioner is told of another plan.
     pub takeovers: mpsc::Sender<Takeover>,
+    /// Where brokers with `commands = true` hand theirs in.
+    pub commands: mpsc::Sender<Incoming>,
+    /// How the desk is told what may be written.
+    pub doors: mpsc::Sender<Doors>,
     /// Who shows what runs.
     pub rooms: Arc<Rooms>,
 }
@@ -68,6 +77,7 @@ pub struct Works {
 
 struct Link {
     task: LinkId,
+    orders: Option<Orders>,
     member: Member<forehearth_source::LinkStatus>,
 }
 
@@ -117,6 +127,7 @@ impl Works {
         let started = works.ground.rooms.started;
         let made = works.make(&plan, hash, &nothing, started).await?;
         works.launch(&plan, made, Vec::new(), Vec::new());
+        works.open_doors().await;
         works.show_page(plan.status.map(|status| status.listen));
         Ok(works)
     }
@@ -124,12 +135,6 @@ impl Works {
     /// The plan in force.
     pub const fn plan(&self) -> &Arc<Plan> {
         &self.plan
-    }
-
-    /// Whether any task has ended that was not told to.
-    pub fn is_whole(&self) -> bool {
-        !self.links.iter().any(|link| link.member.is_over())
-            && !self.brokers.iter().any(Member::is_over)
     }
 
     /// Makes `plan` the one in force.
@@ -155,12 +160,11 @@ impl Works {
         let gone = gone.into_iter().map(|link| link.member).collect();
         let ((), ()) = tokio::join!(stop_links(gone), stop_brokers(leaving));
 
-        let destinations: Vec<String> = plan.brokers.iter().map(|b| b.name.clone()).collect();
+        let destinations = crate::brokers::destinations(&plan.brokers);
         self.ground.buffer.reconfigure(&destinations, (hash, encoded))?;
         let tasks = links.iter().flatten().map(|link| link.task).collect();
         let (done, told) = oneshot::channel();
-        let takeover =
-            Takeover { plan: Arc::clone(&plan), catalogue: hash, next, tasks, done };
+        let takeover = Takeover { plan: Arc::clone(&plan), catalogue: hash, next, tasks, done };
         if self.ground.takeovers.send(takeover).await.is_ok() {
             // Without an answer the conditioner has ended, and with it all.
             let _ = told.await;
@@ -173,6 +177,7 @@ impl Works {
         }
         (self.plan, self.hash) = (Arc::clone(&plan), hash);
         self.launch(&plan, made, links, brokers);
+        self.open_doors().await;
         Ok(touched)
     }
 
@@ -212,12 +217,13 @@ impl Works {
                 drivers::tasks(&plan, &wanted, &state, &scans, start)
             })
         };
-        let links = made.await.map_err(|panic| StartError::System(std::io::Error::other(panic)))??;
+        let links =
+            made.await.map_err(|panic| StartError::System(std::io::Error::other(panic)))??;
         let links = wanted.into_iter().zip(links);
         let mut brokers = Vec::new();
         for (place, broker) in plan.brokers.iter().enumerate() {
             if next.brokers.get(place).copied().flatten().is_none() {
-                brokers.push((place, destination(broker, plan, hash, &self.ground.health)?));
+                brokers.push((place, self.destination(broker, plan, hash)?));
             }
         }
         Ok(Made { links: links.map(|((place, id), task)| (place, id, task)).collect(), brokers })
@@ -234,9 +240,9 @@ impl Works {
         links.resize_with(plan.links.len(), || None);
         for (place, id, task) in made.links {
             let name = &plan.links[place.index()].name;
-            let member =
-                Member::start("link", name, task.status(), move |stop| task.run(stop));
-            links[place.index()] = Some(Link { task: id, member });
+            let orders = task.orders();
+            let member = Member::start("link", name, task.status(), move |stop| task.run(stop));
+            links[place.index()] = Some(Link { task: id, orders, member });
         }
         brokers.resize_with(plan.brokers.len(), || None);
         let known = self.ground.rooms.brokers.get();
@@ -260,6 +266,30 @@ impl Works {
         self.ground.rooms.links.set(self.links.iter().map(of).collect());
         let of = |member: &Member<_>| (member.name.clone(), Arc::clone(&member.status));
         self.ground.rooms.brokers.set(self.brokers.iter().map(of).collect());
+    }
+
+    /// Tells the desk what may be written now.
+    async fn open_doors(&self) {
+        let links = self.plan.links.iter().zip(&self.links);
+        let orders = links.filter_map(|(link, running)| Some((link, running.orders.as_ref()?)));
+        let doors = Doors::of(&self.plan, self.hash, orders, &self.ground.conditioner);
+        // Without a desk the gateway stops, and nothing is written any more.
+        let _ = self.ground.doors.send(doors).await;
+    }
+
+    /// What is sent to a broker, and how; and what comes from it.
+    fn destination(
+        &self,
+        broker: &BrokerPlan,
+        plan: &Plan,
+        hash: CatalogueHash,
+    ) -> Result<Destination, StartError> {
+        let mut settings = brokers::settings(broker, &self.ground.health);
+        if broker.commands {
+            settings.commands = Some(Intake::new(self.ground.commands.clone(), UNDER_WAY));
+        }
+        Destination::new(settings, &plan.catalogue, hash)
+            .map_err(|reason| StartError::Broker { broker: broker.name.clone(), reason })
     }
 
     fn show_page(&mut self, listen: Option<SocketAddr>) {
@@ -292,10 +322,7 @@ fn is_born_of_catalogue(broker: &BrokerPlan) -> bool {
 }
 
 /// Those that go on, by their place in the new plan, and the rest.
-fn part<T>(
-    before: Vec<T>,
-    kept: impl Iterator<Item = Option<usize>>,
-) -> (Vec<Option<T>>, Vec<T>) {
+fn part<T>(before: Vec<T>, kept: impl Iterator<Item = Option<usize>>) -> (Vec<Option<T>>, Vec<T>) {
     let mut before: Vec<Option<T>> = before.into_iter().map(Some).collect();
     let staying = kept.map(|from| before.get_mut(from?)?.take()).collect();
     (staying, before.into_iter().flatten().collect())
@@ -310,17 +337,6 @@ async fn stop_brokers(brokers: Vec<Member<forehearth_publish::LinkStatus>>) {
     for late in crew::stop(brokers, Some(GOODBYE_WITHIN)).await {
         tracing::warn!(broker = late, "no goodbye in time; nothing is lost by that");
     }
-}
-
-/// What is sent to a broker, and how.
-fn destination(
-    broker: &BrokerPlan,
-    plan: &Plan,
-    hash: CatalogueHash,
-    health: &HealthSource,
-) -> Result<Destination, StartError> {
-    Destination::new(brokers::settings(broker, health), &plan.catalogue, hash)
-        .map_err(|reason| StartError::Broker { broker: broker.name.clone(), reason })
 }
 
 /// The status page; a port that is taken is logged and costs nothing else.

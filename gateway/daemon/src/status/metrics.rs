@@ -24,6 +24,21 @@ pub fn render(snapshot: &Snapshot) -> String {
     );
     for (name, help, value) in [
         ("forehearth_acquired_total", "Samples handed over by drivers.", snapshot.acquired),
+        (
+            "forehearth_commands_done_total",
+            "Commands written and read back.",
+            snapshot.commands.done,
+        ),
+        (
+            "forehearth_commands_refused_total",
+            "Commands of which nothing was sent.",
+            snapshot.commands.refused,
+        ),
+        (
+            "forehearth_commands_failed_total",
+            "Commands sent and not certain to be in the device.",
+            snapshot.commands.failed,
+        ),
         ("forehearth_suppressed_total", "Samples not sent on purpose.", snapshot.suppressed),
         ("forehearth_batched_total", "Readings sealed into batches.", snapshot.batched),
         ("forehearth_commits_total", "Group commits of the buffer.", snapshot.buffer.commits),

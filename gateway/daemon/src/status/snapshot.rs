@@ -25,6 +25,8 @@ pub struct Snapshot {
     pub uptime_seconds: u64,
     /// `synced`, `holdover` or `unset`.
     pub clock: &'static str,
+    /// Commands since the start.
+    pub commands: crate::desk::Snapshot,
     /// Samples handed over by drivers.
     pub acquired: u64,
     /// Not sent on purpose.

@@ -1,0 +1,11 @@
+//! The command desk: what a broker asks for goes through the gate, into the audit and to a link, and its answer back.
+
+mod counts;
+mod doors;
+mod facts;
+mod task;
+mod throttle;
+
+pub use counts::{Counts, Snapshot};
+pub use doors::{Doors, Orders};
+pub use task::Desk;

@@ -1,0 +1,209 @@
+//! A value on its way to a device: what passes the gate arrives, what doesn't never leaves, and all of it is in the audit.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code")]
+
+use std::time::Duration;
+
+use forehearth_tests::broker::Mosquitto;
+use forehearth_tests::device::Devices;
+use forehearth_tests::eventually::eventually;
+use forehearth_tests::gateway::{Gateway, Map};
+use forehearth_tests::native::NativeConsumer;
+use forehearth_tests::operator::Operator;
+use forehearth_tests::spy::Spy;
+use serde_json::{Value, json};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A furnace whose setpoint, in tenths of a degree, stands at hr:40, and a
+/// lamp in a bit of hr:41.
+const FURNACE: &str = r#"
+setpoint = { at = "hr:40", type = "INT", scale = 0.1, unit = "degC", write = { min = 900.0, max = 980.0, max_step = 20.0 } }
+lamp     = { at = "hr:41.3", type = "BOOL", write = { } }
+slow     = { at = "hr:42", type = "INT", write = { min = 0, max = 10, every = "1h" } }
+measured = { at = "hr:43", type = "INT", scale = 0.1, unit = "degC" }
+"#;
+
+fn registers() -> Value {
+    json!({"holding": {"40": [9500, 0x0100, 1, 9470]}})
+}
+
+fn furnace(port: u16) -> String {
+    device("furnace", port, "", FURNACE)
+}
+
+fn device(name: &str, port: u16, more: &str, tags: &str) -> String {
+    format!(
+        "[[device]]\nname = \"{name}\"\ndriver = \"modbus\"\nurl = \"tcp://127.0.0.1:{port}\"\n\
+         rate = \"200ms\"\n{more}\n[device.tags]\n{tags}\n"
+    )
+}
+
+/// A broker with `commands = true`.
+fn map(port: u16) -> Map {
+    Map::new().broker("plant", port, "format = \"native\"\ncommands = true")
+}
+
+/// Waits until the tag was read with this value.
+fn arrives(consumer: &NativeConsumer, tag: &str, value: &Value) {
+    eventually(10 * SECOND, &format!("{tag} is {value}"), || {
+        let last = consumer.arrivals().into_iter().rfind(|arrival| arrival.tag == tag)?;
+        (last.value == *value).then_some(())
+    });
+}
+
+#[test]
+fn a_command_is_written_read_back_answered_and_in_the_audit() {
+    let devices = Devices::start(1, &registers());
+    let spy = Spy::before(devices.ports()[0]);
+    let broker = Mosquitto::start();
+    let consumer = NativeConsumer::start(broker.port());
+    let operator = Operator::start(broker.port());
+    let mut gateway = Gateway::new(&map(broker.port()).written(&furnace(spy.port())));
+    gateway.start();
+    arrives(&consumer, "setpoint", &json!(950.0));
+
+    let answer = operator.command("a", "furnace/setpoint", &json!(955.04));
+    assert_eq!((&answer["result"], &answer["value"]), (&json!("done"), &json!(955.0)), "{answer}");
+    arrives(&consumer, "setpoint", &json!(955.0));
+    let answer = operator.command("b", "furnace/lamp", &json!(true));
+    assert_eq!(answer["result"], "done", "{answer}");
+    arrives(&consumer, "lamp", &json!(true));
+
+    let written: Vec<u8> = spy.writes().iter().map(|asked| asked.function).collect();
+    assert_eq!(written.len(), 2, "one order is one write: {:?}", spy.writes());
+    gateway.assert_books_balance();
+    assert!(gateway.stop().success());
+    let audit = std::fs::read_to_string(gateway.state().join("audit.log")).unwrap();
+    let lines: Vec<Value> = audit.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 4, "asked and ended, twice: {audit}");
+    assert_eq!((&lines[0]["id"], &lines[0]["event"]), (&json!("a"), &json!("command")));
+    assert_eq!((&lines[1]["outcome"], &lines[1]["read_back"]), (&json!("done"), &json!(955.0)));
+    let verified = gateway.ask(&["audit", "verify"]);
+    assert!(verified.status.success(), "{verified:?}");
+    let forged = audit.replacen("955.04", "955.05", 1);
+    std::fs::write(gateway.state().join("audit.log"), forged).unwrap();
+    let verified = gateway.ask(&["audit", "verify"]);
+    assert_eq!(verified.status.code(), Some(1), "{verified:?}");
+}
+
+#[test]
+fn what_may_not_be_written_never_leaves_and_garbage_drops_nothing() {
+    let devices = Devices::start(1, &registers());
+    let spy = Spy::before(devices.ports()[0]);
+    let broker = Mosquitto::start();
+    let consumer = NativeConsumer::start(broker.port());
+    let operator = Operator::start(broker.port());
+    let mut gateway = Gateway::new(&map(broker.port()).written(&furnace(spy.port())));
+    gateway.start();
+    arrives(&consumer, "setpoint", &json!(950.0));
+
+    for garbage in [&b""[..], b"{", b"[]", b"{\"id\":1}", b"\xff\xfe\x00", b"null", &[b'['; 4096]] {
+        operator.send_bytes(garbage);
+    }
+    let refused = |id: &str, tag: &str, value: Value, code: &str| {
+        let answer = operator.command(id, tag, &value);
+        assert_eq!(answer["result"], "refused", "{answer}");
+        assert!(answer["reason"].as_str().unwrap().contains(code), "{code}: {answer}");
+    };
+    refused("1", "furnace/setpoint", json!(981.0), "out-of-bounds");
+    refused("2", "furnace/setpoint", json!(975.0), "step-too-wide");
+    refused("3", "furnace/setpoint", json!("hot"), "misfit");
+    refused("4", "furnace/measured", json!(950.0), "not-writable");
+    refused("5", "furnace/nothing", json!(1), "");
+    operator.send("6", "furnace/setpoint", &json!(951.0), -1);
+    assert_eq!(operator.answer("6")["result"], "expired");
+    operator.send("7", "furnace/setpoint", &json!(951.0), 24 * 3600);
+    assert!(operator.answer("7")["reason"].as_str().unwrap().contains("expires-too-late"));
+    assert!(spy.writes().is_empty(), "{:?}", spy.writes());
+
+    assert_eq!(operator.command("8", "furnace/slow", &json!(5))["result"], "done");
+    refused("9", "furnace/slow", json!(6), "too-soon");
+    // The same command a second time, as QoS 1 may deliver it.
+    operator.send("8", "furnace/slow", &json!(5), 5);
+    let repeated = eventually(10 * SECOND, "an answer to the repeat", || {
+        operator.answers().into_iter().filter(|answer| answer["id"] == "8").nth(1)
+    });
+    assert!(repeated["reason"].as_str().unwrap().contains("repeated"), "{repeated}");
+    assert_eq!(spy.writes().len(), 1);
+    gateway.assert_books_balance();
+    let reads = spy.asked().len();
+    eventually(10 * SECOND, "polling goes on", || (spy.asked().len() > reads + 5).then_some(()));
+}
+
+/// The promise to a safety system, seen on its wire.
+#[test]
+fn nothing_but_reads_ever_leaves_for_a_read_only_device() {
+    let devices = Devices::start(2, &registers());
+    let safety = Spy::before(devices.ports()[0]);
+    let furnace_spy = Spy::before(devices.ports()[1]);
+    let broker = Mosquitto::start();
+    let consumer = NativeConsumer::start(broker.port());
+    let operator = Operator::start(broker.port());
+    let tags = "setpoint = { at = \"hr:40\", type = \"INT\" }\nlamp = { at = \"hr:41.3\", type = \"BOOL\" }";
+    let map = map(broker.port())
+        .written(&device("sis", safety.port(), "access = \"read-only\"", tags))
+        .written(&furnace(furnace_spy.port()));
+    let mut gateway = Gateway::new(&map);
+    gateway.start();
+    arrives(&consumer, "setpoint", &json!(950.0));
+
+    for (number, tag) in
+        ["sis/setpoint", "sis/lamp", "sis/slow", "sis/../furnace"].iter().enumerate()
+    {
+        let answer = operator.command(&number.to_string(), tag, &json!(1));
+        assert_eq!(answer["result"], "refused", "{answer}");
+    }
+    assert_eq!(operator.command("x", "furnace/lamp", &json!(true))["result"], "done");
+    let reads = safety.asked().len();
+    eventually(10 * SECOND, "the safety system is read on", || {
+        (safety.asked().len() > reads + 5).then_some(())
+    });
+    assert!(safety.asked().iter().all(|asked| (1..=4).contains(&asked.function)));
+    assert_eq!(furnace_spy.writes().len(), 1);
+}
+
+#[test]
+fn without_commands_true_nothing_listens() {
+    let devices = Devices::start(1, &registers());
+    let spy = Spy::before(devices.ports()[0]);
+    let broker = Mosquitto::start();
+    let consumer = NativeConsumer::start(broker.port());
+    let operator = Operator::start(broker.port());
+    let map = Map::new().native("plant", broker.port()).written(&furnace(spy.port()));
+    let mut gateway = Gateway::new(&map);
+    gateway.start();
+    arrives(&consumer, "setpoint", &json!(950.0));
+    operator.send("a", "furnace/setpoint", &json!(955.0), 5);
+    let reads = spy.asked().len();
+    eventually(10 * SECOND, "the device is read on", || {
+        (spy.asked().len() > reads + 10).then_some(())
+    });
+    assert!(spy.writes().is_empty());
+    assert!(operator.answers().is_empty());
+}
+
+#[test]
+fn an_order_to_a_dead_device_is_answered_and_fires_never() {
+    let mut devices = Devices::start(1, &registers());
+    let spy = Spy::before(devices.ports()[0]);
+    let broker = Mosquitto::start();
+    let consumer = NativeConsumer::start(broker.port());
+    let operator = Operator::start(broker.port());
+    let mut gateway = Gateway::new(&map(broker.port()).written(&furnace(spy.port())));
+    gateway.start();
+    arrives(&consumer, "setpoint", &json!(950.0));
+    devices.kill(0);
+    arrives(&consumer, "setpoint", &Value::Null);
+    // Its step needs a present value, the lamp does not.
+    let answer = operator.command("a", "furnace/setpoint", &json!(955.0));
+    assert!(answer["reason"].as_str().unwrap().contains("present-unknown"), "{answer}");
+    let answer = operator.command("b", "furnace/lamp", &json!(true));
+    assert_ne!(answer["result"], "done", "{answer}");
+    devices.revive(0);
+    arrives(&consumer, "setpoint", &json!(950.0));
+    let reads = spy.asked().len();
+    eventually(10 * SECOND, "the device is read on", || {
+        (spy.asked().len() > reads + 10).then_some(())
+    });
+    assert!(spy.writes().is_empty(), "nothing fires later: {:?}", spy.writes());
+}
