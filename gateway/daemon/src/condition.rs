@@ -243,7 +243,7 @@ impl Conditioner {
 
     /// Gives each tag back what was kept of it, before the first scan. Tags
     /// that are gone are left out.
-    pub fn recall(&self, remembered: Vec<Remembered>) {
+    pub fn recall(&self, remembered: &[Remembered]) {
         let mut inner = self.lock();
         let plan = Arc::clone(&inner.plan);
         let names = (0..).map(TagId).zip(&plan.catalogue.tags).filter_map(|(id, entry)| {
@@ -253,7 +253,7 @@ impl Conditioner {
         let by_name: HashMap<(&str, &str), TagId> =
             if remembered.is_empty() { HashMap::new() } else { names.collect() };
         let now = Instant::now();
-        for Remembered { device, tag, bytes } in &remembered {
+        for Remembered { device, tag, bytes } in remembered {
             if let Some(id) = by_name.get(&(device.as_str(), tag.as_str())) {
                 inner.pipeline.restore(*id, bytes, now);
             }

@@ -201,7 +201,7 @@ fn farewell(last: &status::Snapshot) -> Result<(), StartError> {
 async fn recall(state: &Path, conditioner: &Arc<Conditioner>) -> Result<Memory, StartError> {
     let (memory, conditioner) = (Memory::of(state), Arc::clone(conditioner));
     let recalled = tokio::task::spawn_blocking(move || {
-        conditioner.recall(memory.read());
+        conditioner.recall(&memory.read());
         memory
     });
     Ok(recalled.await.map_err(|panic| StartError::System(std::io::Error::other(panic)))?)

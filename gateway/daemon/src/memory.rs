@@ -184,6 +184,7 @@ fn name(rest: &mut &[u8]) -> Option<String> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "test code")]
 mod tests {
     use super::{Memory, Remembered, decode, encode};
 
