@@ -146,7 +146,7 @@ fn digits(raw: u64) -> Option<u64> {
 fn bcd(mut number: u64) -> Option<u64> {
     let mut raw = 0;
     for place in 0..16 {
-        raw |= number % 10 << (4 * place);
+        raw |= (number % 10) << (4 * place);
         number /= 10;
     }
     (number == 0).then_some(raw)
