@@ -9,7 +9,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::pdu::MAX_PDU;
+use crate::MAX_PDU;
 
 /// Bytes before the PDU.
 pub const HEADER: usize = 7;

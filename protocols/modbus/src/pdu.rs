@@ -4,15 +4,7 @@
 
 use core::fmt;
 
-use crate::{Address, Exception, Table};
-
-/// Most registers of one read (Application Protocol V1.1b3, 6.3 and 6.4).
-pub const MAX_READ_WORDS: u16 = 125;
-/// Most bits of one read (Application Protocol V1.1b3, 6.1 and 6.2).
-pub const MAX_READ_BITS: u16 = 2000;
-/// Longest PDU: 256 bytes of a serial frame less unit and CRC
-/// (Application Protocol V1.1b3, 4.1).
-pub const MAX_PDU: usize = 253;
+use crate::{Address, Exception, MAX_READ_BITS, MAX_READ_WORDS, Table};
 
 /// Set in the function code of an answer that is an exception.
 pub(crate) const EXCEPTION_FLAG: u8 = 0x80;

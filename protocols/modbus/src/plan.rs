@@ -11,8 +11,8 @@ use core::ops::Range;
 use forehearth_model::TagId;
 
 use crate::decode::Step;
-use crate::pdu::{MAX_READ_BITS, MAX_READ_WORDS, ReadRequest};
 use crate::{Address, Barred, Point, PointError, Table};
+use crate::{MAX_READ_BITS, MAX_READ_WORDS, ReadRequest};
 
 /// Whether neighbours share a request.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

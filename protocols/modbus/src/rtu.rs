@@ -10,8 +10,7 @@ use alloc::vec::Vec;
 use crate::crc::crc16;
 use crate::question::{Awaited, Length};
 
-/// Longest frame: unit, 253 bytes of PDU, CRC.
-pub const MAX_FRAME: usize = 1 + crate::MAX_PDU + CRC;
+pub use crate::MAX_FRAME;
 
 const CRC: usize = 2;
 

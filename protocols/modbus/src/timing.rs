@@ -1,6 +1,7 @@
 //! The times of a serial line: how long a character takes, and how long silence must be.
 
-use crate::Micros;
+/// Microseconds of a monotonic clock since any fixed moment.
+pub type Micros = u64;
 
 /// A character of a serial line has 11 bits: start, 8 data, parity or a
 /// second stop bit, stop (Serial Line V1.02, 2.5.1).

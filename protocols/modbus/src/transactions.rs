@@ -9,8 +9,7 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-/// Microseconds of a monotonic clock since any fixed moment.
-pub type Micros = u64;
+use crate::Micros;
 
 /// How long an expired id is remembered. Chosen: serial servers queue answers
 /// for seconds, none was seen to keep one for a minute.

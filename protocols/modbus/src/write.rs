@@ -10,10 +10,8 @@ use core::fmt;
 
 use crate::pdu::EXCEPTION_FLAG;
 use crate::question::Length;
-use crate::{Address, Exception, ReadRequest, Table};
+use crate::{Address, Exception, MAX_WRITE_WORDS, ReadRequest, Table};
 
-/// Most registers of one write (Application Protocol V1.1b3, 6.12).
-pub const MAX_WRITE_WORDS: usize = 123;
 /// Most bits of one write (Application Protocol V1.1b3, 6.11).
 pub const MAX_WRITE_BITS: usize = 1968;
 
@@ -256,8 +254,8 @@ impl Receipt {
 
 #[cfg(test)]
 mod tests {
-    use super::{MAX_WRITE_BITS, MAX_WRITE_WORDS, WriteRefusal, WriteRequest};
-    use crate::{Exception, ReadRequest, Table};
+    use super::{MAX_WRITE_BITS, WriteRefusal, WriteRequest};
+    use crate::{Exception, MAX_WRITE_WORDS, ReadRequest, Table};
     use alloc::string::ToString;
     use alloc::vec;
 
