@@ -204,7 +204,7 @@ async fn recall(state: &Path, conditioner: &Arc<Conditioner>) -> Result<Memory, 
         conditioner.recall(&memory.read());
         memory
     });
-    Ok(recalled.await.map_err(|panic| StartError::System(std::io::Error::other(panic)))?)
+    recalled.await.map_err(|panic| StartError::System(std::io::Error::other(panic)))
 }
 
 /// Opens the buffer on a thread that may block: a worn card can take seconds.

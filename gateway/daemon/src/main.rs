@@ -2,6 +2,7 @@
 //!
 //! `main` only reads the command line and hands over to the file of that
 //! command; `gateway.rs` is the place where the rooms are wired together.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 #![expect(unreachable_pub, reason = "in a program, pub means for the rest of the program")]
 
 mod brokers;

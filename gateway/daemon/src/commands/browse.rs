@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -63,7 +63,7 @@ fn show(args: &BrowseArgs, url: &str) -> Result<(), String> {
             let facts = explorer.facts(some).await.map_err(text)?;
             for (found, facts) in some.iter().zip(facts) {
                 let line = if args.toml {
-                    let name = unique(tag_name("{path}", &found.names), &mut names);
+                    let name = unique(&tag_name("{path}", &found.names), &mut names);
                     entry(&name, &found.node, &facts)
                 } else if args.json {
                     json(found, &facts)
@@ -94,7 +94,7 @@ async fn variables(
     let walked = explorer.walk(under, depth, most, |node| {
         looked += 1;
         if person && looked % 1000 == 0 {
-            eprint!("\r{looked} nodes");
+            let _ = write!(std::io::stderr(), "\r{looked} nodes");
         }
         if node.is_variable && is_like(&node, matcher) {
             found.push(node);
@@ -103,7 +103,7 @@ async fn variables(
     });
     let walked = walked.await.map_err(text)?;
     if person && walked >= 1000 {
-        eprintln!("\r{walked} nodes");
+        let _ = writeln!(std::io::stderr(), "\r{walked} nodes");
     }
     if walked >= most {
         say_error(&format!("stopped at {most} nodes; there may be more (--most)"));
@@ -134,8 +134,8 @@ fn tag_name(template: &str, names: &[String]) -> String {
     name.chars().map(legal).collect::<String>().trim().to_owned()
 }
 
-fn unique(name: String, names: &mut HashSet<String>) -> String {
-    let numbered = |n: usize| if n == 1 { name.clone() } else { format!("{name}_{n}") };
+fn unique(name: &str, names: &mut HashSet<String>) -> String {
+    let numbered = |n: usize| if n == 1 { name.to_owned() } else { format!("{name}_{n}") };
     let free = (1..).map(numbered).find(|name| !names.contains(name)).unwrap_or_default();
     names.insert(free.clone());
     free
