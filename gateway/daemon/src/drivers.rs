@@ -69,6 +69,9 @@ pub enum LinkTask {
     /// Its device speaks up by itself.
     #[cfg_attr(not(feature = "opcua"), expect(dead_code, reason = "only OPC UA has such"))]
     Push(Pusher),
+    /// The same, and it may be written to.
+    #[cfg(feature = "opcua")]
+    PushAndWrite(Pusher, Orders, opcua::Relay),
 }
 
 impl LinkTask {
@@ -77,6 +80,8 @@ impl LinkTask {
         match self {
             Self::Poll(poller, ..) => poller.status(),
             Self::Push(pusher) => pusher.status(),
+            #[cfg(feature = "opcua")]
+            Self::PushAndWrite(pusher, ..) => pusher.status(),
         }
     }
 
@@ -85,6 +90,8 @@ impl LinkTask {
         match self {
             Self::Poll(_, orders, _) => orders.clone(),
             Self::Push(_) => None,
+            #[cfg(feature = "opcua")]
+            Self::PushAndWrite(_, orders, _) => Some(orders.clone()),
         }
     }
 
@@ -96,6 +103,8 @@ impl LinkTask {
             }
             Self::Poll(poller, _, None) => poller.run(stop).await,
             Self::Push(pusher) => pusher.run(stop).await,
+            #[cfg(feature = "opcua")]
+            Self::PushAndWrite(pusher, _, relay) => relay.serve_while(pusher.run(stop)).await,
         }
     }
 }
@@ -266,14 +275,29 @@ impl Bench<'_> {
         let name = &self.link.name;
         let settings = opcua::settings(self.plan, self.link, server, identity.clone())
             .map_err(|reason| DriverError::OpcUa { link: name.clone(), reason })?;
-        Ok(match server.mode {
-            OpcUaMode::Poll => self.poller(Box::new(OpcUaPoller::new(settings, clock::now)), None),
-            OpcUaMode::Subscribe => {
-                let driver = Box::new(OpcUaSubscriber::new(settings, clock::now));
-                let (id, name, out) = (self.id, name.clone(), self.scans.clone());
-                LinkTask::Push(Pusher::new(id, name, driver, out, clock::now, self.start))
+        let orders = Orders::to(self.plan, self.link);
+        Ok(match (server.mode, orders) {
+            (OpcUaMode::Poll, orders) => {
+                if orders.is_some() {
+                    tracing::warn!("link {name}: with mode = \"poll\" nothing can be written");
+                }
+                self.poller(Box::new(OpcUaPoller::new(settings, clock::now)), None)
+            }
+            (OpcUaMode::Subscribe, None) => {
+                LinkTask::Push(self.pusher(OpcUaSubscriber::new(settings, clock::now)))
+            }
+            (OpcUaMode::Subscribe, Some((orders, queue))) => {
+                let (driver, writer) = OpcUaSubscriber::writing(settings, clock::now);
+                let relay = opcua::Relay::new(queue, writer);
+                LinkTask::PushAndWrite(self.pusher(driver), orders, relay)
             }
         })
+    }
+
+    #[cfg(feature = "opcua")]
+    fn pusher(&self, driver: OpcUaSubscriber) -> Pusher {
+        let (name, out) = (self.link.name.clone(), self.scans.clone());
+        Pusher::new(self.id, name, Box::new(driver), out, clock::now, self.start)
     }
 
     #[cfg(not(feature = "opcua"))]

@@ -1,5 +1,7 @@
 //! From an OPC UA device of the plan to what its driver is told.
 
+mod relay;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +16,8 @@ use forehearth_driver_opcua::{
 use forehearth_model::{DataType, DeviceId, TagId};
 
 use crate::secrets::{self, SecretError};
+
+pub use relay::Relay;
 
 /// Days before the gateway's certificate expires from which on it is warned
 /// of. Chosen: two months, time to tell every server of a new one.
