@@ -8,6 +8,7 @@ use forehearth_tests::device::Devices;
 use forehearth_tests::eventually::eventually;
 use forehearth_tests::gateway::{Gateway, Map};
 use forehearth_tests::native::NativeConsumer;
+use forehearth_tests::opcua::OpcUaServer;
 use forehearth_tests::operator::Operator;
 use forehearth_tests::spy::Spy;
 use serde_json::{Value, json};
@@ -139,7 +140,8 @@ fn nothing_but_reads_ever_leaves_for_a_read_only_device() {
     let broker = Mosquitto::start();
     let consumer = NativeConsumer::start(broker.port());
     let operator = Operator::start(broker.port());
-    let tags = "setpoint = { at = \"hr:40\", type = \"INT\" }\nlamp = { at = \"hr:41.3\", type = \"BOOL\" }";
+    let tags =
+        "guard = { at = \"hr:40\", type = \"INT\" }\nlamp = { at = \"hr:41.3\", type = \"BOOL\" }";
     let map = map(broker.port())
         .written(&device("sis", safety.port(), "access = \"read-only\"", tags))
         .written(&furnace(furnace_spy.port()));
@@ -147,8 +149,7 @@ fn nothing_but_reads_ever_leaves_for_a_read_only_device() {
     gateway.start();
     arrives(&consumer, "setpoint", &json!(950.0));
 
-    for (number, tag) in
-        ["sis/setpoint", "sis/lamp", "sis/slow", "sis/../furnace"].iter().enumerate()
+    for (number, tag) in ["sis/guard", "sis/lamp", "sis/slow", "sis/../furnace"].iter().enumerate()
     {
         let answer = operator.command(&number.to_string(), tag, &json!(1));
         assert_eq!(answer["result"], "refused", "{answer}");
@@ -206,4 +207,28 @@ fn an_order_to_a_dead_device_is_answered_and_fires_never() {
         (spy.asked().len() > reads + 10).then_some(())
     });
     assert!(spy.writes().is_empty(), "nothing fires later: {:?}", spy.writes());
+}
+
+#[test]
+fn a_command_reaches_an_opc_ua_server_and_a_node_without_write_does_not() {
+    let server = OpcUaServer::with(&["--rich"]);
+    let broker = Mosquitto::start();
+    let consumer = NativeConsumer::start(broker.port());
+    let operator = Operator::start(broker.port());
+    let device = format!(
+        "[[device]]\nname = \"fc-201\"\ndriver = \"opcua\"\nurl = \"{}\"\nsecurity = \"None\"\n\
+         namespace = {{ dcs = \"urn:vendor:dcs:plant\" }}\nrate = \"100ms\"\n[device.tags]\n\
+         setpoint = {{ node = \"dcs:s=Setpoint\", type = \"REAL\", write = {{ min = 900.0, max = 980.0, max_step = 20.0 }} }}\n\
+         level = {{ node = \"dcs:s=Level\", type = \"LREAL\" }}\n",
+        server.url()
+    );
+    let mut gateway = Gateway::new(&map(broker.port()).written(&device));
+    gateway.start();
+    arrives(&consumer, "setpoint", &json!(950.0));
+    let answer = operator.command("a", "fc-201/setpoint", &json!(955.5));
+    assert_eq!((&answer["result"], &answer["value"]), (&json!("done"), &json!(955.5)), "{answer}");
+    arrives(&consumer, "setpoint", &json!(955.5));
+    assert_eq!(operator.command("b", "fc-201/level", &json!(2.0))["result"], "refused");
+    assert_eq!(operator.command("c", "fc-201/setpoint", &json!(899.0))["result"], "refused");
+    gateway.assert_books_balance();
 }
