@@ -36,7 +36,7 @@ fn users(library: &str) -> Vec<String> {
 #[test]
 fn stages_are_strangers_and_only_the_daemon_knows_them_all() {
     let dependencies = dependencies();
-    let stages = ["source", "pipeline", "buffer", "publish"].map(|s| format!("forehearth-{s}"));
+    let stages = ["source", "pipeline", "buffer", "publish", "command"].map(|s| format!("forehearth-{s}"));
     for stage in &stages {
         let known = &dependencies[stage];
         let strangers = stages.iter().filter(|other| *other != stage);

@@ -143,16 +143,32 @@ fn security(link: &LinkPlan) -> (String, bool) {
 
 /// Only these: a request of another kind has no code path in the drivers.
 fn requests(plan: &Plan, position: usize, link: &LinkPlan) -> Vec<String> {
-    if let Transport::OpcUa(_) = link.transport {
-        return ["Read", "Subscribe", "HistoryRead"].map(str::to_owned).to_vec();
-    }
     let of_device = |tag: &usize| plan.catalogue.tags[*tag].device == DeviceId(position as u32);
-    let codes: BTreeSet<_> = (0..plan.tags.len())
-        .filter(of_device)
-        .filter_map(|tag| plan.tags[tag].point.modbus())
-        .map(|point| read_function(point.address.table))
+    let tags: Vec<_> = (0..plan.tags.len()).filter(of_device).map(|tag| &plan.tags[tag]).collect();
+    if let Transport::OpcUa(_) = link.transport {
+        let writes = tags.iter().any(|tag| tag.write.is_some()).then_some("Write");
+        let services = ["Read", "Browse", "Subscribe", "HistoryRead"].into_iter().chain(writes);
+        return services.map(str::to_owned).collect();
+    }
+    let points = tags.iter().filter_map(|tag| Some((tag.point.modbus()?, tag.write)));
+    let codes: BTreeSet<_> = points
+        .flat_map(|(point, write)| {
+            let table = point.address.table;
+            let writes = if write.is_some() { write_functions(table) } else { &[] };
+            std::iter::once(read_function(table)).chain(writes.iter().copied())
+        })
         .collect();
     codes.into_iter().map(|code| format!("{code}")).collect()
+}
+
+/// What an order for a tag of this table may become (Application Protocol
+/// V1.1b3, 6.5, 6.6, 6.11, 6.12 and 6.16).
+const fn write_functions(table: Table) -> &'static [u8] {
+    match table {
+        Table::Coils => &[5, 15],
+        Table::HoldingRegisters => &[6, 16, 22],
+        Table::DiscreteInputs | Table::InputRegisters => &[],
+    }
 }
 
 /// Application Protocol V1.1b3, 6.1–6.4.
