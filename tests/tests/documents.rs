@@ -67,6 +67,26 @@ fn the_configuration_of_the_readme_has_no_mistakes() {
 }
 
 #[test]
+fn the_devices_of_the_page_on_commands_have_no_mistakes() {
+    let page = fs::read_to_string(root().join("docs/commands.md")).unwrap();
+    let blocks = blocks(&page);
+    let devices = blocks.iter().find(|(language, _)| language == "toml").unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let gateway = "schema = 1\n[gateway]\nid = \"gw-1\"\npath = \"acme/site/area\"\n\
+                   [[broker]]\nname = \"plant\"\nurl = \"mqtt://127.0.0.1:1883\"\n\
+                   format = \"native\"\ncommands = true\n";
+    fs::write(dir.path().join("gateway.toml"), gateway).unwrap();
+    fs::create_dir(dir.path().join("devices")).unwrap();
+    fs::write(dir.path().join("devices/furnace.toml"), &devices.1).unwrap();
+    let checked = Gateway::verb(&["check", dir.path().to_str().unwrap()]);
+    let text = String::from_utf8_lossy(&checked.stdout);
+    assert!(checked.status.success() && !text.contains("[FH"), "{text}");
+    for (_, block) in blocks.iter().filter(|(language, _)| language == "json") {
+        let _: serde_json::Value = serde_json::from_str(block).unwrap();
+    }
+}
+
+#[test]
 fn every_command_that_a_document_shows_exists() {
     let mut tried = 0;
     for document in documents() {
