@@ -110,6 +110,9 @@ pub struct Grammar {
     pub example: ::prost::alloc::string::String,
     #[prost(string, tag = "3")]
     pub help: ::prost::alloc::string::String,
+    /// What the example is read as.
+    #[prost(enumeration = "Type", tag = "4")]
+    pub example_type: i32,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Value {
