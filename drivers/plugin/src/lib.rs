@@ -14,12 +14,14 @@
 
 mod chatter;
 mod conversation;
+pub mod kit;
 mod poller;
 mod process;
 mod pusher;
 mod readings;
 mod refusal;
 mod settings;
+pub mod template;
 
 pub use conversation::{Conversation, Fault};
 pub use poller::PluginPoller;
