@@ -155,7 +155,7 @@ mod tests {
         for (text, words) in [
             ("100:REAL", "hr:100"),
             ("40101:FLOAT", "REAL"),
-            ("40101:REAL:XY", "ABCD"),
+            ("40101:REAL:WXYZ", "ABCD"),
             ("hr:0:UINT[0]", "UINT[10]"),
             ("hr:65535:UDINT", "hr:65535"),
             ("hr:0:UINT:ABCD:1", "ADDRESS:TYPE"),
