@@ -8,7 +8,7 @@ SHELL := /bin/bash
 # nextest runs every test in a process of its own, and so more at once.
 TEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest run || echo test --lib --bins --tests)
 
-.PHONY: help demo test soak fuzz bench cross cross-test packages boot deny format lint doc binaries
+.PHONY: help demo test soak fuzz bench cross cross-test packages boot no-std firmware deny format lint doc binaries
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,12 @@ boot: ## Boot a Debian with the package for amd64 in an emulator: ready, kill -9
 	cross/package.sh amd64
 	deb=$$(ls -t $${FOREHEARTH_CROSS_DIR:-target/cross}/packages/forehearth_*_amd64.deb | head -n 1); \
 	cross/try-package.sh $$deb && cross/boot.sh $$deb
+
+no-std: ## Compile firmware-shims for Cortex-M0+, Cortex-M4F and RISC-V, where there is no heap and no std.
+	cross/no-std.sh check
+
+firmware: no-std ## Build the node for a Raspberry Pi Pico; prints the flash and RAM it takes.
+	cross/no-std.sh board
 
 deny: ## Licences, sources and banned libraries (cargo-deny); advisories where their database is.
 	cross/deny.sh

@@ -10,13 +10,16 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 
 target=$(target_of "${1:?usage: toolchain.sh TARGET}")
+# A processor without an operating system: its library is core and alloc.
+case $1 in *-none-*) target=$1 ;; esac
 private=$cross/toolchain
 source=$cross/rust-src
 debian_source=$rust_version+dfsg1-2~bpo13+1
 
 [ -n "$target" ] || fail "$1 is no target; known are: $(tr '\n' ' ' <<<"$targets")"
 
-has_std() { compgen -G "$1/lib/rustlib/$target/lib/libstd-*.rlib" >/dev/null; }
+case $target in *-none-*) library=core crates=core,alloc ;; *) library=std crates=std,panic_abort,panic_unwind,proc_macro,test ;; esac
+has_std() { compgen -G "$1/lib/rustlib/$target/lib/lib$library-*.rlib" >/dev/null; }
 
 how_else() {
     fail "$1
@@ -77,7 +80,7 @@ X
     # Bitcode: cargo leaves it out, and then builds with LTO fail.
     (cd "$work" && PATH=$private/bin:$PATH RUSTC=$private/bin/rustc RUSTC_BOOTSTRAP=1 RUSTC_WRAPPER=$work/rustc \
         RUSTFLAGS="-Cembed-bitcode=yes -Cforce-unwind-tables=yes --remap-path-prefix=$source/library=/rustc/$commit/library --remap-path-prefix=$private/lib/rustlib/src/rust/library=/rustc/$commit/library --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo" \
-        "$private/bin/cargo" build --quiet --release -Zbuild-std=std,panic_abort,panic_unwind,proc_macro,test \
+        "$private/bin/cargo" build --quiet --release -Zbuild-std=$crates \
         --target "$target" --target-dir "$work/target" >&2)
     local libraries=$private/lib/rustlib/$target/lib
     rm -rf "$libraries.part" && mkdir -p "$libraries.part"

@@ -55,6 +55,17 @@ impl Pulses {
         }
     }
 
+    /// What is fixed about a frequency up to `high` Hz.
+    #[must_use]
+    pub const fn hertz(high: f32) -> Facts {
+        Facts {
+            unit: "Hz",
+            scale: Scale::Linear { per_count: 0.001, offset: 0.0 },
+            range: Range { low: 0.0, high },
+            namur: None,
+        }
+    }
+
     /// Pulses since the start; goes round at 2^32.
     #[must_use]
     pub const fn count(&self) -> u32 {
@@ -106,20 +117,9 @@ pub struct PulseInput<P, K> {
 }
 
 impl<P: InputPin, K: Clock> PulseInput<P, K> {
-    /// Pulses at `pin`; `per_pulse` and `unit` for a count, Hz for a frequency.
+    /// Pulses at `pin`; for a frequency the facts are [`Pulses::hertz`].
     pub const fn new(pin: P, pulses: Pulses, quantity: Quantity, clock: K, facts: Facts) -> Self {
         Self { pin, pulses, quantity, told: None, clock, facts }
-    }
-
-    /// Hertz up to `high`.
-    #[must_use]
-    pub const fn hertz(high: f32) -> Facts {
-        Facts {
-            unit: "Hz",
-            scale: Scale::Linear { per_count: 0.001, offset: 0.0 },
-            range: Range { low: 0.0, high },
-            namur: None,
-        }
     }
 
     /// Gives the pin back.
@@ -201,7 +201,7 @@ mod tests {
     fn a_pin_counts_as_a_channel() {
         let levels = [State::Low, State::High, State::Low, State::High].map(Transaction::get);
         let clock = Still::default();
-        let facts = PulseInput::<Mock, &Still>::hertz(100.0);
+        let facts = Pulses::hertz(100.0);
         let pulses = Pulses::new(100, 10_000_000);
         let mut input =
             PulseInput::new(Mock::new(&levels), pulses, Quantity::Frequency, &clock, facts);
