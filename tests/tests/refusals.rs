@@ -129,7 +129,7 @@ fn a_full_disk_degrades_says_so_and_recovers() {
     let health = eventually(20 * SECOND, "/healthz says what is wrong", || {
         gateway.health().filter(|health| health["healthy"] == false)
     });
-    let problem = health["problems"][0].as_str().unwrap();
+    let problem = health["problems"][0]["text"].as_str().unwrap();
     assert!(problem.contains("storage"), "does not say what is wrong: {health}");
     // What can be delivered still is.
     let before = consumer.arrivals().len();
