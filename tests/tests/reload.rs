@@ -353,6 +353,9 @@ fn why_names_the_cause_of_a_running_gateway_and_of_a_dead_one() {
     let unknown = gateway.ask(&["why", "device-1/count"]);
     let text = String::from_utf8_lossy(&unknown.stderr).into_owned();
     assert!(text.contains("did you mean device-0/count"), "{text}");
+    eventually(10 * SECOND, "what waits is on disk", || {
+        (gateway.health()?["buffer"]["stored"].as_u64()? > 0).then_some(())
+    });
     gateway.kill();
     let now = forehearth_model::Stamp(now_micros()).to_string();
     assert_eq!(why(&gateway, &["--at", &now]), ["not-running", "stored"], "what waited is on disk");
