@@ -215,7 +215,15 @@ impl Gateway {
     /// # Panics
     /// When it doesn't start; shows its log.
     pub fn start(&mut self) {
-        self.spawn(self.command());
+        self.start_as(self.command());
+    }
+
+    /// The same with this command.
+    ///
+    /// # Panics
+    /// When it doesn't start; shows its log.
+    pub fn start_as(&mut self, command: Command) {
+        self.spawn(command);
         eventually(STARTS_WITHIN, "the status page answers", || {
             let ended = self.child.as_mut().and_then(|child| child.try_wait().ok().flatten());
             assert!(ended.is_none(), "the gateway ended with {ended:?}:\n{}", self.log());

@@ -13,6 +13,7 @@
 pub mod arrival;
 pub mod broker;
 pub mod device;
+pub mod disk;
 pub mod eventually;
 pub mod gateway;
 pub mod line;

@@ -23,6 +23,13 @@ pub const fn kill_at(micros: i64) -> Excuse {
     micros - COMMIT_WITHIN_MICROS - ANSWER_MICROS..=micros + ANSWER_MICROS
 }
 
+/// What a power cut at this moment excuses: every reading is flushed within
+/// twice `commit_within`, and most within once.
+#[must_use]
+pub const fn power_cut_at(micros: i64) -> Excuse {
+    micros - 2 * COMMIT_WITHIN_MICROS - ANSWER_MICROS..=micros + ANSWER_MICROS
+}
+
 /// What a clean stop excuses: a poll that it broke off, which a device has
 /// answered and nobody has acquired.
 #[must_use]
