@@ -9,7 +9,9 @@ use crate::finding::{Finding, Log};
 use crate::gateway::{MAX_AGE, MAX_SIZE};
 use crate::keys::{self, gateway::BROKER_KEYS};
 use crate::names;
-use crate::plan::{BrokerFormat, BrokerPlan, GatewayPlan, PasswordSource, ServerPlan, TlsPlan};
+use crate::plan::{
+    BrokerFormat, BrokerPlan, GatewayPlan, MqttPlan, PasswordSource, ServerPlan, TlsPlan,
+};
 use crate::reader::{Reader, Text};
 use crate::source::Place;
 use crate::texts::{self, phrase};
@@ -23,6 +25,9 @@ pub(crate) const KEYS: [&str; BROKER_KEYS.len()] = keys::names(BROKER_KEYS);
 /// mobile link reconnects for ever (chosen).
 pub(crate) const KEEPALIVE: (Duration, Duration) =
     (Duration::from_secs(5), Duration::from_secs(65_535));
+
+/// Versions of MQTT a broker can be spoken to in; there is no 4.
+pub(crate) const MQTT: (i64, i64) = (3, 5);
 
 /// Slower than this a backlog never ends (chosen).
 const LEAST_BACKLOG: u64 = 1 << 10;
@@ -117,6 +122,7 @@ fn read(reader: &Reader<'_>, gateway: &GatewayPlan, dir: &Path) -> Option<(Broke
     }
     let commands = reader.boolean("commands");
     let globs = read_globs(reader);
+    let mqtt = read_mqtt(reader);
     let keepalive = reader.duration("keepalive", KEEPALIVE.0..=KEEPALIVE.1);
     let backlog = reader.size_per_second("backlog", LEAST_BACKLOG).map(|rate| rate.value);
     let max_size = reader.size("max_size", MAX_SIZE.0..=MAX_SIZE.1).map(|size| size.value);
@@ -128,6 +134,7 @@ fn read(reader: &Reader<'_>, gateway: &GatewayPlan, dir: &Path) -> Option<(Broke
         servers,
         tls,
         format: format?,
+        mqtt,
         backlog,
         max_size,
         max_age,
@@ -249,7 +256,7 @@ fn read_format(reader: &Reader<'_>, gateway: &GatewayPlan) -> Option<BrokerForma
         [("sparkplug", Format::Sparkplug), ("native", Format::Native), ("json", Format::Json)];
     let format = reader.word("format", &words)?.value;
     let foreign: &[&str] = match format {
-        Format::Sparkplug => &["topic", "per_tag", "retain", "baseline"],
+        Format::Sparkplug => &["topic", "per_tag", "retain", "baseline", "mqtt"],
         Format::Native => &["group", "primary_host", "per_tag", "retain"],
         Format::Json => &["group", "primary_host", "baseline"],
     };
@@ -277,6 +284,23 @@ fn read_format(reader: &Reader<'_>, gateway: &GatewayPlan) -> Option<BrokerForma
             let topic = read_topic(reader, gateway, default, blanks)?;
             let retain = reader.boolean("retain").is_some_and(|retain| retain.value);
             Some(BrokerFormat::Json { topic, per_tag, retain })
+        }
+    }
+}
+
+/// Without the key 5 is tried first.
+fn read_mqtt(reader: &Reader<'_>) -> MqttPlan {
+    let Some(version) = reader.integer("mqtt", MQTT.0..=MQTT.1) else { return MqttPlan::Newest };
+    match version.value {
+        3 => MqttPlan::Three,
+        5 => MqttPlan::Five,
+        other => {
+            let finding = Finding::new(&texts::UNKNOWN_WORD, version.place)
+                .with("key", "mqtt")
+                .with("value", other.to_string())
+                .with("known", "3 | 5");
+            reader.log.report(finding);
+            MqttPlan::Newest
         }
     }
 }

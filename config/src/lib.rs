@@ -87,7 +87,7 @@ pub use one_link::{link_of, occupied};
 pub use plan::{
     AlarmPlan, BrokerFormat, BrokerPlan, BrowsePlan, BufferPlan, CalcPlan, CarrierPlan,
     ConditionPlan, Deadband, DevicePlan, DiscardPlan, DutyPlan, FilterPlan, FormatPlan,
-    GatewayPlan, GroupPlan, IntegralPlan, Keep, LimitsPlan, LinePlan, LinkPlan, NodePlan,
+    GatewayPlan, GroupPlan, IntegralPlan, Keep, LimitsPlan, LinePlan, LinkPlan, MqttPlan, NodePlan,
     OpcUaMode, OpcUaPlan, ParityPlan, PartPlan, PasswordSource, Plan, PointPlan, Report, Rs485Plan,
     SerialPlan, ServerDeadband, ServerPlan, SetPlan, Spike, StatesPlan, StatusPlan, TagPlan,
     TlsPlan, TotalPlan, Transport, TypeFrom, UserPlan, WindowPlan, WritePlan,

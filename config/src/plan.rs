@@ -134,6 +134,18 @@ pub struct TlsPlan {
     pub server_name: Option<String>,
 }
 
+/// `mqtt`: the version of MQTT spoken to a broker.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum MqttPlan {
+    /// 5, or 3.1.1 with a server that turns 5 down.
+    #[default]
+    Newest,
+    /// `mqtt = 3`: 3.1.1.
+    Three,
+    /// `mqtt = 5`: 5 and nothing else.
+    Five,
+}
+
 /// `[[broker]]`.
 #[derive(Clone, PartialEq, Debug)]
 pub struct BrokerPlan {
@@ -145,6 +157,8 @@ pub struct BrokerPlan {
     pub tls: Option<TlsPlan>,
     /// What is sent.
     pub format: BrokerFormat,
+    /// Version of MQTT; Sparkplug always has 3.1.1.
+    pub mqtt: MqttPlan,
     /// Replay budget in bytes per second; `None`: as fast as the link allows.
     pub backlog: Option<u64>,
     /// Bytes on disk kept for this broker; `None`: what the others leave.

@@ -6,7 +6,7 @@ use super::Kind::{
 };
 use super::Need::{Default, Optional, Required};
 use super::{Kind, Section};
-use crate::broker::KEEPALIVE;
+use crate::broker::{KEEPALIVE, MQTT};
 use crate::gateway::{BATCH_WITHIN, COMMIT_WITHIN, MAX_AGE, MAX_SIZE, RESERVE};
 
 super::keys! {
@@ -158,6 +158,8 @@ super::keys! {
             "Bytes on disk kept for this broker; beyond it the oldest is lost to it alone, and declared. Without one it may use what the others leave, and makes room first when it takes more than an equal part of [buffer] max_size." / "为此代理保留的磁盘字节数；超出时仅对它丢弃最早的数据，并作声明。不写则可用其他代理剩余的空间，而超过 [buffer] max_size 的均等份额时由它先让出。", "max_size = \"200MiB\"";
         "max_age": Duration(MAX_AGE.0, MAX_AGE.1), Optional,
             "What waits longer expires for this broker alone, and is declared; [buffer] max_age holds for all." / "等待更久的数据仅对此代理过期，并作声明；[buffer] max_age 对所有代理有效。", "max_age = \"2d\"";
+        "mqtt": Integer(MQTT.0, MQTT.1), Optional,
+            "native and json: version of MQTT, 3 for 3.1.1 or 5. Without it 5 is tried and 3.1.1 spoken to a server that turns 5 down. Only with 5 can a broker say that it did not take a message (access rules, quotas); with 3.1.1 some confirm what they throw away." / "native 和 json：MQTT 版本，3 表示 3.1.1，或 5。不写则先试 5，服务器不支持时改用 3.1.1。只有 5 能让代理说明未接收某条消息（访问规则、配额）；用 3.1.1 时有的代理会确认其实已丢弃的消息。", "mqtt = 5";
         "keepalive": Duration(KEEPALIVE.0, KEEPALIVE.1), Default("\"30s\""),
             "MQTT keep-alive." / "MQTT 保活时间。", "keepalive = \"30s\"";
         "commands": Boolean, Default("false"),

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use forehearth_config::{BrokerFormat, BrokerPlan, ServerPlan, TlsPlan};
+use forehearth_config::{BrokerFormat, BrokerPlan, MqttPlan, ServerPlan, TlsPlan};
 use forehearth_publish::{
-    ClientCertificate, DestinationSettings, Format, HealthSource, PACKET_LIMIT_BYTES, Secret,
+    ClientCertificate, DestinationSettings, Format, HealthSource, Mqtt, PACKET_LIMIT_BYTES, Secret,
     Server, Tls,
 };
 
@@ -30,6 +30,11 @@ pub fn settings(broker: &BrokerPlan, health: &HealthSource) -> DestinationSettin
         servers: broker.servers.iter().map(server).collect(),
         tls: broker.tls.as_ref().map(tls),
         format: format(&broker.format),
+        mqtt: match broker.mqtt {
+            MqttPlan::Newest => Mqtt::Newest,
+            MqttPlan::Three => Mqtt::Three,
+            MqttPlan::Five => Mqtt::Five,
+        },
         keepalive: broker.keepalive,
         username: broker.username.clone(),
         password,

@@ -1,20 +1,20 @@
 //! Dialling: how one broker is reached, and what the operator is told when it isn't.
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rumqttc::{
-    AsyncClient, ConnectReturnCode, ConnectionError, EventLoop, LastWill, MqttOptions,
-    NetworkOptions, QoS, StateError, TlsConfiguration, Transport,
+    AsyncClient, LastWill, MqttOptions, NetworkOptions, QoS, TlsConfiguration, Transport, v5,
 };
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::broken::{Broken, unreachable_host};
+use crate::dialect::{TurnedDown, Version};
+use crate::line::{Client, Events, Terms};
 use crate::session::{Keep, Will};
 use crate::settings::{DestinationSettings, Server};
 use crate::tls::Secured;
-use crate::tls_words::{meaning, tls_error};
 use crate::wire::{PACKET_IDS, REQUESTS};
 
 /// A TCP connect and a CONNACK each come within this or not at all. Chosen:
@@ -26,7 +26,11 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 const WRITE_WITHIN: Duration = Duration::from_secs(30);
 
 /// Largest packet taken in; commands and STATE are far smaller.
-const INCOMING_LIMIT_BYTES: usize = 256 * 1024;
+const INCOMING_LIMIT_BYTES: u32 = 256 * 1024;
+
+/// rumqttc 0.25 panics below this where it speaks MQTT 5. A map asks for as
+/// much at least.
+const LEAST_KEEPALIVE_5: Duration = Duration::from_secs(5);
 
 /// Why there is no connection.
 #[derive(Debug)]
@@ -35,6 +39,8 @@ pub(crate) struct NotReached {
     pub(crate) reason: String,
     /// Whether a CONNECT may have left.
     pub(crate) connect: Connect,
+    /// Whether MQTT 5 was turned down.
+    pub(crate) turned_down: Option<TurnedDown>,
 }
 
 /// Whether a CONNECT left.
@@ -47,8 +53,8 @@ pub(crate) enum Connect {
 }
 
 impl NotReached {
-    fn unwritten(reason: String) -> Self {
-        Self { reason, connect: Connect::Unwritten }
+    pub(crate) fn unwritten(reason: String) -> Self {
+        Self { reason, connect: Connect::Unwritten, turned_down: None }
     }
 }
 
@@ -71,136 +77,162 @@ pub(crate) struct Credentials {
     pub(crate) secured: Option<Secured>,
 }
 
-/// One MQTT 3.1.1 connection with a clean session.
+/// One connection with a clean session.
 ///
 /// # Errors
 /// When the broker can't be reached or refuses. Not cancel safe: a dropped
 /// future may have written its CONNECT.
 pub(crate) async fn connect(
+    version: Version,
     settings: &DestinationSettings,
     server: &Server,
     client_id: &str,
     credentials: &Credentials,
     will: Option<Will>,
-) -> Result<(AsyncClient, EventLoop), NotReached> {
+) -> Result<(Client, Events), NotReached> {
     // rumqttc joins host and port with a colon.
     let host = match bare(&server.host) {
         address if address.contains(':') => format!("[{address}]"),
         name => name.to_owned(),
     };
-    let mut options = MqttOptions::new(client_id, host, server.port);
-    options.set_clean_session(true);
-    options.set_keep_alive(settings.keepalive.max(Duration::from_secs(1)));
-    options.set_inflight(PACKET_IDS);
-    // Our own limit is kept by the sessions; this one only must not be in
-    // the way (the default of 10 KiB is: a birth of 150 tags loops for ever).
-    options.set_max_packet_size(INCOMING_LIMIT_BYTES, usize::MAX);
-    if let Some(username) = &settings.username {
-        options.set_credentials(username, credentials.password.clone().unwrap_or_default());
+    let dial = Dial { settings, server, host, client_id, credentials };
+    let dialled = match version {
+        Version::Three => timeout(CONNECT_WITHIN, dial.three(will)).await,
+        Version::Five => timeout(CONNECT_WITHIN, dial.five(will)).await,
+    };
+    let silent = NotReached {
+        reason: no_answer(server),
+        connect: Connect::PerhapsWritten,
+        turned_down: None,
+    };
+    dialled.unwrap_or(Err(silent))
+}
+
+/// One attempt.
+struct Dial<'a> {
+    settings: &'a DestinationSettings,
+    server: &'a Server,
+    host: String,
+    client_id: &'a str,
+    credentials: &'a Credentials,
+}
+
+impl Dial<'_> {
+    async fn three(self, will: Option<Will>) -> Result<(Client, Events), NotReached> {
+        let mut options = MqttOptions::new(self.client_id, &self.host, self.server.port);
+        options.set_clean_session(true);
+        options.set_keep_alive(self.settings.keepalive.max(Duration::from_secs(1)));
+        options.set_inflight(PACKET_IDS);
+        // Our own limit is kept by the sessions; this one only must not be in
+        // the way (the default of 10 KiB is: a birth of 150 tags loops for ever).
+        options.set_max_packet_size(INCOMING_LIMIT_BYTES as usize, usize::MAX);
+        if let Some((username, password)) = self.login() {
+            options.set_credentials(username, password);
+        }
+        if let Some(transport) = self.transport() {
+            options.set_transport(transport);
+        }
+        if let Some(will) = will {
+            let retain = will.keep == Keep::Retained;
+            let qos = QoS::AtLeastOnce;
+            options.set_last_will(LastWill::new(&*will.topic, will.payload, qos, retain));
+        }
+        let (client, mut events) = AsyncClient::new(options, REQUESTS);
+        events.set_network_options(network());
+        match events.poll().await {
+            Ok(_) => Ok((Client::Three(client), Events::Three(Box::new(events)))),
+            Err(error) => Err(unanswered(self.server, self.credentials, &error.into())),
+        }
     }
-    if let Some(secured) = &credentials.secured {
-        let config = TlsConfiguration::Rustls(Arc::clone(&secured.config));
-        options.set_transport(Transport::Tls(config));
+
+    async fn five(self, will: Option<Will>) -> Result<(Client, Events), NotReached> {
+        let mut options = v5::MqttOptions::new(self.client_id, &self.host, self.server.port);
+        options.set_clean_start(true);
+        options.set_keep_alive(self.settings.keepalive.max(LEAST_KEEPALIVE_5));
+        options.set_outgoing_inflight_upper_limit(PACKET_IDS);
+        options.set_max_packet_size(Some(INCOMING_LIMIT_BYTES));
+        options.set_network_options(network());
+        if let Some((username, password)) = self.login() {
+            options.set_credentials(username, password);
+        }
+        if let Some(transport) = self.transport() {
+            options.set_transport(transport);
+        }
+        if let Some(will) = will {
+            let retain = will.keep == Keep::Retained;
+            let qos = v5::mqttbytes::QoS::AtLeastOnce;
+            let topic = will.topic.to_string();
+            options.set_last_will(v5::mqttbytes::v5::LastWill::new(
+                topic,
+                will.payload,
+                qos,
+                retain,
+                None,
+            ));
+        }
+        let keepalive = options.keep_alive();
+        let (client, mut events) = v5::AsyncClient::new(options, REQUESTS);
+        let terms = match events.poll().await {
+            Ok(v5::Event::Incoming(v5::mqttbytes::v5::Packet::ConnAck(ack))) => Terms::read(&ack),
+            Ok(_) => Err("does not speak MQTT 5"),
+            Err(error) => {
+                return Err(unanswered(self.server, self.credentials, &error.into()));
+            }
+        };
+        if events.options.keep_alive().is_zero() {
+            // The broker wants no pings (MQTT 5.0, 3.2.2.3.14); rumqttc would
+            // send one after the other.
+            events.options.set_keep_alive(keepalive);
+        }
+        match terms {
+            Ok(terms) => Ok((Client::five(client, terms), Events::Five(Box::new(events)))),
+            Err(why) => Err(NotReached {
+                reason: format!("broker {} {why}", self.server),
+                connect: Connect::PerhapsWritten,
+                turned_down: None,
+            }),
+        }
     }
-    if let Some(will) = will {
-        let retain = will.keep == Keep::Retained;
-        options.set_last_will(LastWill::new(&*will.topic, will.payload, QoS::AtLeastOnce, retain));
+
+    fn login(&self) -> Option<(String, String)> {
+        let username = self.settings.username.clone()?;
+        Some((username, self.credentials.password.clone().unwrap_or_default()))
     }
-    let (client, mut events) = AsyncClient::new(options, REQUESTS);
+
+    fn transport(&self) -> Option<Transport> {
+        let secured = self.credentials.secured.as_ref()?;
+        Some(Transport::Tls(TlsConfiguration::Rustls(Arc::clone(&secured.config))))
+    }
+}
+
+fn network() -> NetworkOptions {
     let mut network = NetworkOptions::new();
     network.set_tcp_nodelay(true);
     network.set_connection_timeout(WRITE_WITHIN.as_secs());
-    events.set_network_options(network);
-    match timeout(CONNECT_WITHIN, events.poll()).await {
-        Ok(Ok(_)) => Ok((client, events)),
-        Ok(Err(error)) => Err(NotReached {
-            connect: match error {
-                // rumqttc 0.25: only resolving and the TCP connect give Io here.
-                // A failed handshake comes before the CONNECT too.
-                ConnectionError::Io(_) | ConnectionError::Tls(_) => Connect::Unwritten,
-                _ => Connect::PerhapsWritten,
-            },
-            reason: unanswered(server, credentials, &error),
-        }),
-        Err(_) => Err(NotReached { reason: no_answer(server), connect: Connect::PerhapsWritten }),
-    }
+    network
 }
 
 /// Why there was no CONNACK. With TLS 1.3 a broker refuses our certificate
 /// after the handshake, and some just close.
-fn unanswered(server: &Server, credentials: &Credentials, error: &ConnectionError) -> String {
+fn unanswered(server: &Server, credentials: &Credentials, error: &Broken) -> NotReached {
     let secured = credentials.secured.as_ref();
+    let closed = error.tls().is_none() && error.is_hang_up();
     let hint = match secured.map(|secured| secured.ours_until) {
-        Some(None) if tls_error(error).is_none() && is_hang_up(error) => {
-            "; it may want a certificate of this gateway (`cert` and `key`)"
-        }
-        Some(Some(_)) if tls_error(error).is_none() && is_hang_up(error) => {
-            "; it may not accept the certificate of this gateway"
-        }
+        Some(None) if closed => "; it may want a certificate of this gateway (`cert` and `key`)",
+        Some(Some(_)) if closed => "; it may not accept the certificate of this gateway",
         _ => "",
     };
-    format!("{}{hint}", explain(server, error))
+    let written = error.may_have_written();
+    NotReached {
+        reason: format!("{}{hint}", error.explain(server)),
+        connect: if written { Connect::PerhapsWritten } else { Connect::Unwritten },
+        turned_down: error.turned_down(),
+    }
 }
 
 /// An IPv6 address without the brackets of its URL.
 fn bare(host: &str) -> &str {
     host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host)
-}
-
-/// What a failed connection means to the operator.
-pub(crate) fn explain(server: &Server, error: &ConnectionError) -> String {
-    let peer = format!("broker {server}");
-    if let Some(error) = tls_error(error) {
-        return format!("{peer} {}", meaning(error));
-    }
-    match error {
-        ConnectionError::Io(error) => unreachable_host(server, error),
-        ConnectionError::ConnectionRefused(code) => {
-            let why = match code {
-                ConnectReturnCode::BadUserNamePassword => {
-                    "does not know this user or password; check `username` and `password`"
-                }
-                ConnectReturnCode::NotAuthorized => {
-                    "does not let this user in; check its access rules"
-                }
-                ConnectReturnCode::BadClientId => "does not accept our client id",
-                ConnectReturnCode::ServiceUnavailable => "says it is not available",
-                _ => "does not speak MQTT 3.1.1",
-            };
-            format!("{peer} {why}")
-        }
-        ConnectionError::NotConnAck(_) => format!("{peer} does not speak MQTT"),
-        ConnectionError::MqttState(StateError::AwaitPingResp) => {
-            format!("{peer} answered no ping for a keep-alive")
-        }
-        ConnectionError::MqttState(StateError::ConnectionAborted) => {
-            format!("{peer} closed the connection")
-        }
-        error => format!("{peer}: {error}"),
-    }
-}
-
-/// Whether the broker closed the connection, rather than the way to it failing.
-pub(crate) fn is_hang_up(error: &ConnectionError) -> bool {
-    let io = match error {
-        ConnectionError::MqttState(StateError::ConnectionAborted) => return true,
-        ConnectionError::MqttState(StateError::Io(error))
-        | ConnectionError::MqttState(StateError::Deserialization(rumqttc::Error::Io(error)))
-        | ConnectionError::Io(error) => error,
-        _ => return false,
-    };
-    matches!(
-        io.kind(),
-        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof
-    )
-}
-
-fn unreachable_host(server: &Server, error: &io::Error) -> String {
-    let why = match error.kind() {
-        io::ErrorKind::ConnectionRefused => "nobody listens there".to_owned(),
-        _ => error.to_string(),
-    };
-    format!("broker {server} is not reached: {why}")
 }
 
 fn no_answer(server: &Server) -> String {

@@ -12,6 +12,7 @@ use forehearth_telemetry::{catalogue, json};
 use crate::gap_json;
 use crate::intake::Reply;
 use crate::outbox::{Parcel, Want};
+use crate::refusal::{Fault, Refusal};
 use crate::session::{
     Answer, Appetite, Cargo, Delivery, Distrust, Heard, Keep, Memory, Message, Note, Now, Order,
     Session, Token, Will, Window,
@@ -107,6 +108,8 @@ struct OutBatch {
     cargo: Cargo,
     /// Messages not acknowledged yet.
     left: usize,
+    /// One of them can't be sent to this broker at all.
+    hopeless: Option<Refusal>,
 }
 
 /// What a token stands for.
@@ -162,8 +165,9 @@ impl JsonSession {
             Out::Gap(_) | Out::Commands | Out::Reply => Keep::Passing,
         };
         self.out.push_back((token, what));
+        let content = "application/json";
         let delivery = Delivery::Confirmed(token);
-        out.push(Order::Publish(Message { topic, payload, delivery, keep }));
+        out.push(Order::Publish(Message { topic, payload, delivery, keep, content }));
     }
 
     /// What may be seen of a batch, and the names for it.
@@ -206,6 +210,33 @@ impl JsonSession {
         (messages, bytes)
     }
 
+    /// The broker did not take what is named.
+    fn refused(&mut self, what: &Out, why: Refusal, out: &mut Vec<Order>) -> Result<(), Distrust> {
+        match *what {
+            Out::Part(serial) => {
+                let found = self.batches.iter_mut().find(|(other, _)| *other == serial);
+                let batch = found.map(|(_, batch)| batch);
+                if why.fault() != Fault::Hopeless {
+                    let batch = batch.map(|batch| batch.cargo.id);
+                    return Err(Distrust::Refused { what: "batches", why, batch });
+                }
+                if let Some(batch) = batch {
+                    batch.hopeless = Some(why);
+                }
+                self.part(serial, out);
+            }
+            Out::Gap(_) => {
+                return Err(Distrust::Refused { what: "gap records", why, batch: None });
+            }
+            Out::Reply => {
+                self.commands.answered();
+                out.push(Order::Note(Note::Refused { what: "answers to commands", why }));
+            }
+            Out::Commands => {}
+        }
+        Ok(())
+    }
+
     /// One message of a batch is acknowledged.
     fn part(&mut self, serial: u64, out: &mut Vec<Order>) {
         let Some(place) = self.batches.iter().position(|(other, _)| *other == serial) else {
@@ -215,7 +246,10 @@ impl JsonSession {
         batch.left -= 1;
         if batch.left == 0 {
             self.window.free(batch.cargo.bytes);
-            out.push(batch.cargo.settle());
+            out.push(match batch.hopeless {
+                Some(why) => Order::Refuse { id: batch.cargo.id, reason: why.to_string() },
+                None => batch.cargo.settle(),
+            });
             self.batches.remove(place);
         }
     }
@@ -260,7 +294,7 @@ impl Session for JsonSession {
         let filtered = parcel.readings.saturating_sub(shown);
         let cargo = Cargo { id: parcel.id, filtered, bytes };
         self.window.take(bytes);
-        self.batches.push_back((self.serial, OutBatch { cargo, left }));
+        self.batches.push_back((self.serial, OutBatch { cargo, left, hopeless: None }));
     }
 
     fn gap(&mut self, record: &GapRecord, _: Now, out: &mut Vec<Order>) {
@@ -276,7 +310,11 @@ impl Session for JsonSession {
         out: &mut Vec<Order>,
     ) -> Result<(), Distrust> {
         let place = self.out.iter().position(|(waiting, _)| *waiting == token);
-        match place.and_then(|place| self.out.remove(place)) {
+        let found = match (answer, place.and_then(|place| self.out.remove(place))) {
+            (Answer::Refused(why), Some((_, what))) => return self.refused(&what, why, out),
+            (_, found) => found,
+        };
+        match found {
             Some((_, Out::Part(serial))) => self.part(serial, out),
             Some((_, Out::Gap(id))) => out.push(Order::SettleGap { id }),
             Some((_, Out::Commands)) if answer == Answer::Denied => {

@@ -14,13 +14,16 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod backoff;
+mod broken;
 mod budget;
 mod destination;
 mod dial;
+mod dialect;
 mod doorman;
 mod gap_json;
 mod intake;
 mod json;
+mod line;
 mod link;
 pub mod listen;
 mod native;
@@ -28,6 +31,7 @@ mod opener;
 mod outbox;
 #[cfg(test)]
 mod plant;
+mod refusal;
 mod route;
 mod session;
 mod settings;
@@ -47,8 +51,8 @@ pub use destination::Destination;
 pub use intake::{Incoming, Intake, Outcome, ReplyTo, Request};
 pub use outbox::{Last, Outbox, Parcel, Want};
 pub use settings::{
-    DestinationSettings, Format, HealthSource, PACKET_LIMIT_BYTES, Secret, Server, SettingsError,
-    WallClock,
+    DestinationSettings, Format, HealthSource, Mqtt, PACKET_LIMIT_BYTES, Secret, Server,
+    SettingsError, WallClock,
 };
 pub use status::{Certificates, LinkCounts, LinkSnapshot, LinkState, LinkStatus};
 pub use tls::{ClientCertificate, Tls};

@@ -8,19 +8,21 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use forehearth_model::BatchId;
-use rumqttc::EventLoop;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::backoff::Backoff;
 use crate::budget::Budget;
 use crate::dial::{self, Connect, Credentials, NotReached};
+use crate::dialect::{Dialect, Version};
 use crate::intake::Hatch;
+use crate::line::{Client, Events};
 use crate::opener::{Opener, Start};
 use crate::outbox::Outbox;
+use crate::refusal::Fault;
 use crate::route::Route;
-use crate::session::Now;
-use crate::settings::{DestinationSettings, Server};
+use crate::session::{Distrust, Now, Will};
+use crate::settings::{DestinationSettings, Mqtt, Server};
 use crate::status::{Certificates, LinkState, LinkStatus, count};
 use crate::suspicion::Suspicion;
 use crate::talk::{End, Talk};
@@ -39,7 +41,7 @@ enum Mode {
 
 /// A connection the broker accepted.
 struct Serving {
-    events: EventLoop,
+    events: Events,
     talk: Talk,
     since: Instant,
 }
@@ -51,7 +53,11 @@ pub(crate) struct Desk<O> {
     pub(crate) stop: watch::Receiver<bool>,
     pub(crate) status: Arc<LinkStatus>,
     pub(crate) route: Route,
+    pub(crate) dialect: Dialect,
     pub(crate) backoff: Backoff,
+    /// Of connections that ended because the broker does not take what has to
+    /// get there: others that it takes meanwhile make it no better.
+    pub(crate) refusals: Backoff,
     pub(crate) budget: Budget,
     pub(crate) suspicion: Suspicion,
     /// Where commands are on.
@@ -99,6 +105,10 @@ impl<O: Outbox> Link<O> {
     ) -> Self {
         let budget = Budget::new(settings.backlog, now_at());
         let route = Route::new(settings.servers.len());
+        // The Sparkplug session is written for 3.1.1: it settles by fences and
+        // needs no PUBACK.
+        let mqtt = if opener.needs_bd_seq() { Mqtt::Three } else { settings.mqtt };
+        let dialect = Dialect::new(mqtt, settings.servers.len());
         let hatch = settings.commands.as_ref().map(|intake| intake.open(&settings.name));
         let desk = Desk {
             settings,
@@ -106,7 +116,9 @@ impl<O: Outbox> Link<O> {
             stop,
             status,
             route,
+            dialect,
             backoff: Backoff::default(),
+            refusals: Backoff::default(),
             budget,
             suspicion: Suspicion::default(),
             hatch,
@@ -175,10 +187,7 @@ impl<O: Outbox> Link<O> {
         let bd_seq = self.bd_seq().await;
         let now = self.desk.now();
         let mut session = self.opener.open(Start { bd_seq, pace: self.desk.suspicion.pace(), now });
-        let (settings, server) = (&self.desk.settings, self.desk.server());
-        let dialled =
-            dial::connect(settings, server, self.opener.client_id(), &credentials, session.will())
-                .await;
+        let dialled = self.dial(&credentials, session.will()).await;
         self.look_at_certificates(&credentials);
         let (client, events) = match dialled {
             Ok(connected) => connected,
@@ -192,6 +201,32 @@ impl<O: Outbox> Link<O> {
         };
         let since = now_at();
         Ok(Serving { events, talk: Talk::new(client, session, since), since })
+    }
+
+    /// Dials in the version the server is known to speak; one that turns MQTT
+    /// 5 down is spoken to in 3.1.1 at once.
+    async fn dial(
+        &mut self,
+        credentials: &Credentials,
+        will: Option<Will>,
+    ) -> Result<(Client, Events), NotReached> {
+        let at = self.desk.route.at();
+        let mut version = self.desk.dialect.first(at);
+        loop {
+            let Desk { settings, status, .. } = &self.desk;
+            let (server, id) = (self.desk.server(), self.opener.client_id());
+            let dialled =
+                dial::connect(version, settings, server, id, credentials, will.clone()).await;
+            let Err(error) = dialled else {
+                status.speaks(if version == Version::Five { "5" } else { "3.1.1" });
+                return dialled;
+            };
+            let turned_down = error.turned_down;
+            match turned_down.and_then(|how| self.desk.dialect.turned_down(at, how)) {
+                Some(lower) => version = lower,
+                None => return Err(error),
+            }
+        }
     }
 
     async fn bd_seq(&mut self) -> Option<u8> {
@@ -208,7 +243,7 @@ impl<O: Outbox> Link<O> {
     /// ones are taken up.
     async fn credentials(&self) -> Result<Credentials, NotReached> {
         let DestinationSettings { password, tls, .. } = &self.desk.settings;
-        let unread = |reason| NotReached { reason, connect: Connect::Unwritten };
+        let unread = NotReached::unwritten;
         let password = password.as_ref().map(|read| read()).transpose().map_err(unread)?;
         let secured = match tls {
             Some(tls) => Some(tls::prepare(tls).await.map_err(|fault| unread(fault.to_string()))?),
@@ -233,9 +268,15 @@ impl<O: Outbox> Link<O> {
         self.settle_accounts(&mut talk, &end);
         match end {
             End::Stopped => Mode::Stopped,
+            End::Distrust(Distrust::Refused { what, why, .. }) => {
+                self.desk.status.refused(what, why);
+                self.fail(end.to_string());
+                Mode::Waiting(self.desk.refusals.fail(fastrand::f64()))
+            }
             end => {
                 let worked = now_at().saturating_duration_since(since) >= WORKING_AFTER;
                 if worked {
+                    self.desk.refusals.succeed();
                     self.desk.backoff.succeed();
                 }
                 // A server that takes connections and loses them is no better
@@ -255,6 +296,12 @@ impl<O: Outbox> Link<O> {
             && let Some(guilty) = self.desk.suspicion.hung_up(&unsettled)
         {
             self.desk.refuse(guilty, "the broker closes the connection whenever it is sent");
+        }
+        if let End::Distrust(Distrust::Refused { why, batch: Some(id), .. }) = end
+            && why.fault() == Fault::Message
+            && let Some(guilty) = self.desk.suspicion.hung_up(&[*id])
+        {
+            self.desk.refuse(guilty, "the broker refuses it and takes others");
         }
         count(&self.desk.status.counters.returned, unsettled.len() as u64);
         self.desk.outbox.return_all();

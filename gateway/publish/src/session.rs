@@ -12,6 +12,7 @@ use forehearth_model::{BatchId, CatalogueHash, GapRecord, Stamp};
 
 use crate::intake::{Reply, Request};
 use crate::outbox::{Last, Outbox, Parcel, Want};
+use crate::refusal::Refusal;
 use crate::skips::Skips;
 use crate::sparkplug::Overlap;
 use crate::suspicion::Pace;
@@ -65,6 +66,8 @@ pub(crate) struct Message {
     pub(crate) payload: Bytes,
     pub(crate) delivery: Delivery,
     pub(crate) keep: Keep,
+    /// MIME type, told with MQTT 5; empty: none.
+    pub(crate) content: &'static str,
 }
 
 /// What the broker publishes for us when the connection dies. QoS 1.
@@ -108,6 +111,8 @@ pub(crate) enum Note {
     IgnoredCommand,
     /// The broker lets us hear no commands.
     CommandsDenied,
+    /// The broker did not take something that nothing hangs on.
+    Refused { what: &'static str, why: Refusal },
     /// A batch is sent again because the primary host went away.
     Repeat,
 }
@@ -153,6 +158,15 @@ pub(crate) enum Distrust {
     /// The broker refuses our own command topic.
     #[error("the broker refuses the subscription to `{0}`; allow this user to read it")]
     SubscriptionRefused(String),
+    /// The broker does not take what has to get there.
+    #[error("the broker refuses {what}, which wait here: {why}")]
+    Refused {
+        /// Several of what.
+        what: &'static str,
+        why: Refusal,
+        /// The batch, if it was one.
+        batch: Option<BatchId>,
+    },
 }
 
 /// How a SUBSCRIBE or PUBLISH was answered.
@@ -162,6 +176,8 @@ pub(crate) enum Answer {
     Granted,
     /// SUBACK with a failure code.
     Denied,
+    /// PUBACK with a failure code (MQTT 5).
+    Refused(Refusal),
 }
 
 /// A message that came in.

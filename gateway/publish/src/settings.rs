@@ -45,6 +45,18 @@ pub enum Format {
     },
 }
 
+/// The version of MQTT that is spoken; Sparkplug is always sent in 3.1.1.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Mqtt {
+    /// 5, or 3.1.1 with a server that turns 5 down.
+    #[default]
+    Newest,
+    /// 3.1.1.
+    Three,
+    /// 5 and nothing else.
+    Five,
+}
+
 /// Resolves a secret at each connect, so that a rotated one is taken up
 /// without a restart. `Err` is shown as the link's last error.
 pub type Secret = Arc<dyn Fn() -> Result<String, String> + Send + Sync>;
@@ -83,6 +95,8 @@ pub struct DestinationSettings {
     pub tls: Option<Tls>,
     /// What is sent.
     pub format: Format,
+    /// Version of MQTT.
+    pub mqtt: Mqtt,
     /// MQTT keep-alive; whole seconds, at least 1.
     pub keepalive: Duration,
     /// User name.

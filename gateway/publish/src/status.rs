@@ -78,6 +78,8 @@ counters! {
     filtered,
     /// Batches given up because the broker will not have them.
     refused,
+    /// Messages that the broker did not take, as it said in its PUBACK.
+    refusals,
     /// Births repeated because a host asked.
     rebirths,
     /// Batches sent again because the primary host went away after them.
@@ -103,6 +105,8 @@ struct Words {
     server: String,
     certificates: Certificates,
     last_error: Option<String>,
+    last_refusal: Option<String>,
+    mqtt: &'static str,
 }
 
 /// A certificate that ends this soon is warned of. Chosen: a month is the
@@ -131,6 +135,11 @@ pub struct LinkSnapshot {
     pub certificates: Certificates,
     /// What ended the last connection or attempt, in words for the operator.
     pub last_error: Option<String>,
+    /// What the broker last did not take, and why; kept until the gateway restarts.
+    pub last_refusal: Option<String>,
+    /// Version of MQTT on the connection: `5`, `3.1.1`, or empty before the
+    /// first.
+    pub mqtt: &'static str,
     /// Counts since start.
     pub counts: LinkCounts,
 }
@@ -172,6 +181,8 @@ impl LinkStatus {
             server: words.server,
             certificates: words.certificates,
             last_error: words.last_error,
+            last_refusal: words.last_refusal,
+            mqtt: words.mqtt,
             counts: self.counters.read(),
         }
     }
@@ -193,6 +204,17 @@ impl LinkStatus {
     /// What the last TLS handshake showed.
     pub(crate) fn certificates(&self, certificates: Certificates) {
         self.words().certificates = certificates;
+    }
+
+    /// The broker accepted us.
+    pub(crate) fn speaks(&self, mqtt: &'static str) {
+        self.words().mqtt = mqtt;
+    }
+
+    /// The broker did not take something.
+    pub(crate) fn refused(&self, what: &str, why: impl std::fmt::Display) {
+        count(&self.counters.refusals, 1);
+        self.words().last_refusal = Some(format!("{what}: {why}"));
     }
 
     /// Keeps the last error.

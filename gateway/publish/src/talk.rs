@@ -4,16 +4,16 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use forehearth_model::BatchId;
-use rumqttc::{
-    AsyncClient, ConnectionError, Event, EventLoop, Outgoing, Packet, SubscribeReasonCode,
-};
+use rumqttc::Outgoing;
 use tokio::time::sleep_until;
 
-use crate::dial;
+use crate::broken::Broken;
 use crate::intake::{Hatch, Reply, Request};
+use crate::line::{Client, Event, Events};
 use crate::link::{Desk, now_at, told_to_stop};
 use crate::outbox::{Outbox, Parcel, Want};
-use crate::session::{Answer, Distrust, Heard, Keep, Message, Note, Order, Remains, Session};
+use crate::refusal::Refusal;
+use crate::session::{Answer, Delivery, Distrust, Heard, Message, Note, Order, Remains, Session};
 use crate::status::{LinkState, count};
 use crate::wire::{Answered, Gone, InOrder, Wire};
 
@@ -94,7 +94,7 @@ pub(crate) struct Talk {
 }
 
 impl Talk {
-    pub(crate) fn new(client: AsyncClient, session: Box<dyn Session>, now: Instant) -> Self {
+    pub(crate) fn new(client: Client, session: Box<dyn Session>, now: Instant) -> Self {
         Self {
             wire: Wire::new(client),
             session,
@@ -130,7 +130,7 @@ impl Talk {
     /// that, since only what is settled leaves the outbox.
     pub(crate) async fn until_end<O: Outbox>(
         &mut self,
-        mut events: EventLoop,
+        mut events: Events,
         desk: &mut Desk<O>,
     ) -> End {
         self.session.connected(desk.now(), &mut desk.outbox, &mut self.fresh);
@@ -163,9 +163,9 @@ impl Talk {
     /// something else to do. `None`: not the poll, go on.
     async fn beside<O: Outbox>(
         &mut self,
-        poll: impl Future<Output = Result<Event, ConnectionError>>,
+        poll: impl Future<Output = Result<Event, Broken>>,
         desk: &mut Desk<O>,
-    ) -> Result<Option<Result<Event, ConnectionError>>, End> {
+    ) -> Result<Option<Result<Event, Broken>>, End> {
         let wake = self.advance(desk)?;
         let hungry = self.takes(Want::Live);
         let talking = self.phase == Phase::Talking;
@@ -339,6 +339,10 @@ impl Talk {
             Order::Command(request) => self.hand_in(*request, desk),
             Order::Note(Note::Rebirth) => count(&counters.rebirths, 1),
             Order::Note(Note::Repeat) => count(&counters.repeated, 1),
+            Order::Note(Note::Refused { what, why }) => {
+                tracing::warn!(broker = %desk.settings.name, "the broker refuses {what}: {why}");
+                desk.status.refused(what, why);
+            }
             Order::Note(Note::IgnoredCommand) => count(&counters.ignored_commands, 1),
             Order::Note(Note::CommandsDenied) => {
                 count(&counters.denied_commands, 1);
@@ -365,9 +369,24 @@ impl Talk {
     }
 
     fn publish<O: Outbox>(&mut self, message: Message, desk: &Desk<O>) -> Result<(), End> {
+        if let Err(why) = self.wire.fits(&message) {
+            return self.not_sent(&message, why, desk);
+        }
         count(&desk.status.counters.messages, 1);
         count(&desk.status.counters.bytes, message.payload.len() as u64);
         Ok(self.wire.publish(message)?)
+    }
+
+    /// A message that the broker said beforehand it will not take.
+    fn not_sent<O: Outbox>(
+        &mut self,
+        message: &Message,
+        why: Refusal,
+        desk: &Desk<O>,
+    ) -> Result<(), End> {
+        let Delivery::Confirmed(token) = message.delivery else { return Ok(()) };
+        let answer = Answer::Refused(why);
+        Ok(self.session.answered(token, answer, desk.now(), &mut self.fresh)?)
     }
 
     /// Settled or given up: batches come home oldest first, nearly always.
@@ -380,37 +399,31 @@ impl Talk {
     /// One event of the connection.
     fn react<O: Outbox>(&mut self, event: Event, desk: &mut Desk<O>) -> Result<(), End> {
         match event {
-            Event::Outgoing(Outgoing::Disconnect) => {
+            Event::Written(Outgoing::Disconnect) => {
                 return Err(match self.phase {
                     Phase::Talking => End::HostOffline,
                     Phase::Leaving { .. } => End::Stopped,
                 });
             }
-            Event::Outgoing(outgoing) => self.wire.written(&outgoing),
-            Event::Incoming(Packet::PubAck(ack)) => {
-                if let Some(answered) = self.wire.puback(ack.pkid) {
-                    self.answered(answered, Answer::Granted, desk)?;
-                }
-            }
-            Event::Incoming(Packet::SubAck(ack)) => {
-                let denied = ack.return_codes.contains(&SubscribeReasonCode::Failure);
-                let answer = if denied { Answer::Denied } else { Answer::Granted };
-                if let Some(answered) = self.wire.suback(ack.pkid) {
+            Event::Written(outgoing) => self.wire.written(&outgoing),
+            Event::Acknowledged { id, answer } => {
+                if let Some(answered) = self.wire.puback(id) {
                     self.answered(answered, answer, desk)?;
                 }
             }
-            Event::Incoming(Packet::Publish(_)) if self.orders.len() > MOST_ORDERS => {
+            Event::Subscribed { id, answer } => {
+                if let Some(answered) = self.wire.suback(id) {
+                    self.answered(answered, answer, desk)?;
+                }
+            }
+            Event::Heard { .. } if self.orders.len() > MOST_ORDERS => {
                 count(&desk.status.counters.ignored_commands, 1);
             }
-            Event::Incoming(Packet::Publish(publish)) => {
-                let heard = Heard {
-                    topic: &publish.topic,
-                    payload: &publish.payload,
-                    keep: if publish.retain { Keep::Retained } else { Keep::Passing },
-                };
+            Event::Heard { topic, payload, keep } => {
+                let heard = Heard { topic: &topic, payload: &payload, keep };
                 self.session.heard(heard, desk.now(), &mut desk.outbox, &mut self.fresh);
             }
-            Event::Incoming(_) => {}
+            Event::Other => {}
         }
         Ok(())
     }
@@ -440,7 +453,7 @@ async fn next_answer(hatch: &mut Option<Hatch>) -> Reply {
     }
 }
 
-fn lost<O: Outbox>(desk: &Desk<O>, error: &ConnectionError) -> End {
-    let reason = dial::explain(desk.server(), error);
-    if dial::is_hang_up(error) { End::HungUp(reason) } else { End::Failed(reason) }
+fn lost<O: Outbox>(desk: &Desk<O>, error: &Broken) -> End {
+    let reason = error.explain(desk.server());
+    if error.is_hang_up() { End::HungUp(reason) } else { End::Failed(reason) }
 }

@@ -5,14 +5,13 @@
 //! So this table lives and dies with its connection.
 
 use std::collections::VecDeque;
-use std::future::Future;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 
-use rumqttc::{AsyncClient, ClientError, Outgoing, QoS, SubscribeFilter};
+use rumqttc::{ClientError, Outgoing, v5};
 
-use crate::session::{Delivery, Keep, Message, Token};
+use crate::line::Client;
+use crate::refusal::Refusal;
+use crate::session::{Delivery, Message, Token};
 
 /// Requests between us and the event loop. Chosen: enough that the loop never
 /// starves between two turns, few enough that a rebirth is not far behind.
@@ -29,6 +28,12 @@ pub(crate) struct Gone;
 
 impl From<ClientError> for Gone {
     fn from(_: ClientError) -> Self {
+        Self
+    }
+}
+
+impl From<v5::ClientError> for Gone {
+    fn from(_: v5::ClientError) -> Self {
         Self
     }
 }
@@ -50,7 +55,7 @@ pub(crate) enum InOrder {
 
 /// One connection's side of the conversation.
 pub(crate) struct Wire {
-    client: AsyncClient,
+    client: Client,
     /// Requests handed over and not yet written.
     unwritten: usize,
     publishes: Acknowledged,
@@ -58,7 +63,7 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    pub(crate) fn new(client: AsyncClient) -> Self {
+    pub(crate) fn new(client: Client) -> Self {
         Self {
             client,
             unwritten: 0,
@@ -77,33 +82,31 @@ impl Wire {
         self.publishes.len() + self.subscribes.len()
     }
 
+    /// As [`Client::fits`].
+    ///
+    /// # Errors
+    /// When the broker said that it takes no message of this size.
+    pub(crate) fn fits(&self, message: &Message) -> Result<(), Refusal> {
+        self.client.fits(message)
+    }
+
     pub(crate) fn publish(&mut self, message: Message) -> Result<(), Gone> {
-        let qos = match message.delivery {
-            Delivery::Plain => QoS::AtMostOnce,
-            Delivery::Confirmed(token) => {
-                self.publishes.unwritten.push_back(token);
-                QoS::AtLeastOnce
-            }
-        };
-        let retain = message.keep == Keep::Retained;
-        let topic: &str = &message.topic;
+        if let Delivery::Confirmed(token) = message.delivery {
+            self.publishes.unwritten.push_back(token);
+        }
         self.unwritten += 1;
-        // `try_publish` would copy the payload; with room in the channel the
-        // future is ready at its first poll.
-        at_once(self.client.publish_bytes(topic, qos, retain, message.payload))
+        self.client.publish(message)
     }
 
     pub(crate) fn subscribe(&mut self, filters: &[Arc<str>], token: Token) -> Result<(), Gone> {
-        let filters =
-            filters.iter().map(|filter| SubscribeFilter::new(filter.to_string(), QoS::AtLeastOnce));
         self.subscribes.unwritten.push_back(token);
         self.unwritten += 1;
-        Ok(self.client.try_subscribe_many(filters)?)
+        self.client.subscribe(filters)
     }
 
     pub(crate) fn disconnect(&mut self) -> Result<(), Gone> {
         self.unwritten += 1;
-        Ok(self.client.try_disconnect()?)
+        self.client.disconnect()
     }
 
     /// The event loop wrote a packet.
@@ -158,14 +161,6 @@ impl Acknowledged {
         let place = self.written.iter().position(|(written, _)| *written == id)?;
         let order = if place == 0 { InOrder::Yes } else { InOrder::Overtook };
         self.written.remove(place).map(|(_, token)| Answered { token, order })
-    }
-}
-
-/// The result of a future that is ready at its first poll.
-fn at_once<E>(future: impl Future<Output = Result<(), E>>) -> Result<(), Gone> {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(Ok(())) => Ok(()),
-        Poll::Ready(Err(_)) | Poll::Pending => Err(Gone),
     }
 }
 

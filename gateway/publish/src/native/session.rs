@@ -14,6 +14,7 @@ use super::economy::{Economy, NewBaseline};
 use super::{Native, Packing};
 use crate::intake::Reply;
 use crate::outbox::{Parcel, Want};
+use crate::refusal::{Fault, Refusal};
 use crate::session::{
     Answer, Appetite, Cargo, Delivery, Distrust, Heard, Keep, Memory, Message, Note, Now, Order,
     Remains, Session, Token, Will, Window,
@@ -54,6 +55,21 @@ enum Out {
     Commands,
     /// The answer to a command.
     Reply,
+}
+
+impl Out {
+    /// MIME type of the message.
+    const fn content(&self) -> &'static str {
+        match self {
+            Self::Batch(..) => "application/vnd.forehearth.batch.v1",
+            Self::Gap(_) => "application/vnd.forehearth.gap.v1",
+            Self::Catalogue(_) => "application/vnd.forehearth.catalogue.v1",
+            Self::Baseline => "application/vnd.forehearth.baseline.v1",
+            Self::Health => "application/vnd.forehearth.health.v1",
+            Self::Reply => "application/json",
+            Self::Commands => "",
+        }
+    }
 }
 
 /// Whether the session still takes batches.
@@ -126,9 +142,10 @@ impl NativeSession {
     ) {
         let token = Token(self.tokens);
         self.tokens += 1;
+        let content = what.content();
         self.out.push_back((token, what));
         let delivery = Delivery::Confirmed(token);
-        out.push(Order::Publish(Message { topic: topic.into(), payload, delivery, keep }));
+        out.push(Order::Publish(Message { topic: topic.into(), payload, delivery, keep, content }));
     }
 
     fn tell_health(&mut self, state: State, now: Now, out: &mut Vec<Order>) {
@@ -271,6 +288,35 @@ impl NativeSession {
         self.send(parcel.id, parcel.lane, filtered, (payload, announced), out);
     }
 
+    /// The broker did not take what is named.
+    fn refused(&mut self, what: Out, why: Refusal, out: &mut Vec<Order>) -> Result<(), Distrust> {
+        let what = match what {
+            Out::Batch(cargo, announced) => {
+                self.skips.lose(announced);
+                if why.fault() == Fault::Hopeless {
+                    self.window.free(cargo.bytes);
+                    out.push(Order::Refuse { id: cargo.id, reason: why.to_string() });
+                    return Ok(());
+                }
+                return Err(Distrust::Refused { what: "batches", why, batch: Some(cargo.id) });
+            }
+            Out::Gap(_) => return Err(Distrust::Refused { what: "gap records", why, batch: None }),
+            // What is told against it could not be read.
+            Out::Baseline => {
+                return Err(Distrust::Refused { what: "baselines", why, batch: None });
+            }
+            Out::Catalogue(_) => "the catalogue",
+            Out::Health => "health",
+            Out::Reply => {
+                self.commands.answered();
+                "answers to commands"
+            }
+            Out::Commands => return Ok(()),
+        };
+        out.push(Order::Note(Note::Refused { what, why }));
+        Ok(())
+    }
+
     /// What may be seen of a batch, with name and bytes of the catalogue it
     /// then speaks of. `None` when its catalogue is nowhere to be found.
     fn seen(
@@ -337,7 +383,12 @@ impl Session for NativeSession {
         out: &mut Vec<Order>,
     ) -> Result<(), Distrust> {
         let place = self.out.iter().position(|(waiting, _)| *waiting == token);
-        match place.and_then(|place| self.out.remove(place)) {
+        let found = place.and_then(|place| self.out.remove(place));
+        let found = match (answer, found) {
+            (Answer::Refused(why), Some((_, what))) => return self.refused(what, why, out),
+            (_, found) => found,
+        };
+        match found {
             Some((_, Out::Batch(cargo, _))) => {
                 self.window.free(cargo.bytes);
                 out.push(cargo.settle());

@@ -240,7 +240,13 @@ impl SparkplugSession {
 /// Every message but the will: QoS 0, not retained.
 fn plain(topic: &Arc<str>, payload: Bytes) -> Order {
     let topic = Arc::clone(topic);
-    Order::Publish(Message { topic, payload, delivery: Delivery::Plain, keep: Keep::Passing })
+    Order::Publish(Message {
+        topic,
+        payload,
+        delivery: Delivery::Plain,
+        keep: Keep::Passing,
+        content: "",
+    })
 }
 
 impl Session for SparkplugSession {

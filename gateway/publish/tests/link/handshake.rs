@@ -23,7 +23,7 @@ struct Connect {
 }
 
 /// One packet: first byte and body.
-async fn packet(stream: &mut TcpStream) -> (u8, Vec<u8>) {
+pub(crate) async fn packet(stream: &mut TcpStream) -> (u8, Vec<u8>) {
     let first = stream.read_u8().await.unwrap();
     let (mut length, mut shift) = (0_usize, 0);
     loop {
@@ -40,7 +40,7 @@ async fn packet(stream: &mut TcpStream) -> (u8, Vec<u8>) {
 }
 
 /// Text or bytes behind a length of two bytes.
-fn field<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
+pub(crate) fn field<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
     let length = usize::from(u16::from_be_bytes([rest[0], rest[1]]));
     let field = &rest[2..2 + length];
     *rest = &rest[2 + length..];

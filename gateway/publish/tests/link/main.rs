@@ -5,6 +5,7 @@ mod authority;
 mod broker;
 mod commands;
 mod faults;
+mod five;
 mod handshake;
 mod host;
 mod hostile;

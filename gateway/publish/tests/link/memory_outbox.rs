@@ -11,8 +11,8 @@ use forehearth_model::{
     Value,
 };
 use forehearth_publish::{
-    Destination, DestinationSettings, Format, Last, LinkStatus, Outbox, PACKET_LIMIT_BYTES, Parcel,
-    Server, Want,
+    Destination, DestinationSettings, Format, Last, LinkStatus, Mqtt, Outbox, PACKET_LIMIT_BYTES,
+    Parcel, Server, Want,
 };
 use forehearth_telemetry::native;
 use tokio::sync::{Notify, watch};
@@ -259,6 +259,7 @@ pub(crate) fn settings(port: u16, format: Format) -> DestinationSettings {
         servers: vec![server(port)],
         tls: None,
         format,
+        mqtt: Mqtt::Newest,
         keepalive: Duration::from_secs(1),
         username: None,
         password: None,
