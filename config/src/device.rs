@@ -23,7 +23,7 @@ use crate::source::Place;
 use crate::tag::{self, MAX_GAP, RATE, Surroundings, TagDraft};
 use crate::texts::{self, phrase};
 use crate::tree::{Node, Table, Value};
-use crate::{events, names, opcua, versions};
+use crate::{events, names, opcua, plugin, versions};
 
 /// Keys that only a device has.
 pub(crate) const OWN_KEYS: [&str; described::DEVICE_KEYS.len()] =
@@ -35,6 +35,10 @@ const OPCUA_KEYS: [&str; described::OPCUA_KEYS.len()] = keys::names(described::O
 /// Those that a profile may have as well.
 pub(crate) const OPCUA_SHARED_KEYS: [&str; described::OPCUA_SHARED_KEYS.len()] =
     keys::names(described::OPCUA_SHARED_KEYS);
+
+/// Keys of plugins.
+pub(crate) const PLUGIN_KEYS: [&str; described::PLUGIN_KEYS.len()] =
+    keys::names(described::PLUGIN_KEYS);
 
 /// Keys that make a device what it is; an override can't give them.
 const IDENTITY_KEYS: [&str; 4] = ["name", "profile", "for", "except"];
@@ -134,7 +138,8 @@ pub(crate) fn check_override_keys(log: &Log, over: &Override<'_>, layers: &Layer
 
 fn known_keys<'a>(layers: &Layers<'a>) -> Vec<&'a str> {
     let params: Vec<&str> = layers.params.iter().map(|param| param.name).collect();
-    [&OWN_KEYS[..], &OPCUA_KEYS, &OPCUA_SHARED_KEYS, &SHARED_KEYS, &link::QUIRKS, &params].concat()
+    let of_drivers = [&OPCUA_KEYS[..], &OPCUA_SHARED_KEYS, &PLUGIN_KEYS, &link::QUIRKS].concat();
+    [&OWN_KEYS[..], &of_drivers, &SHARED_KEYS, &params].concat()
 }
 
 /// What lies beside a map's files.
@@ -174,7 +179,13 @@ pub(crate) fn read(
     reader.bilingual("title");
     let unit = reader.integer("unit", 0..=255);
     let handle = reader.text("handle").map(|text| text.value.into_owned());
+    let manifest = match driver {
+        Driver::Plugin => plugin::find(&reader, files.dir),
+        _ => None,
+    };
     let reach = match driver {
+        Driver::Plugin => plugin::read(&reader, name, manifest.as_ref())
+            .map(|link| (Reach::Own(Box::new(link)), Quirks::default())),
         Driver::Modbus => read_reach(&reader, name),
         Driver::OpcUa => opcua::read(&reader, name, &namespaces, &scope, files.dir)
             .map(|link| (Reach::Own(Box::new(link)), Quirks::default())),
@@ -189,6 +200,7 @@ pub(crate) fn read(
     }
     let around = Surroundings {
         driver,
+        manifest: manifest.as_ref(),
         browsed,
         is_polled: server.is_some_and(|server| server.mode == OpcUaMode::Poll),
         namespaces: &namespaces,
@@ -222,13 +234,15 @@ pub(crate) fn read(
 pub(crate) enum Driver {
     Modbus,
     OpcUa,
+    /// In a process of its own.
+    Plugin,
 }
 
 /// Reports keys that mean nothing to the device's driver.
 fn check_driver_keys(reader: &Reader<'_>, driver: Driver) {
     match driver {
         Driver::Modbus => {
-            for key in OPCUA_KEYS.iter().chain(&OPCUA_SHARED_KEYS) {
+            for key in OPCUA_KEYS.iter().chain(&OPCUA_SHARED_KEYS).chain(&PLUGIN_KEYS) {
                 if let Some(entry) = reader.entry(key) {
                     let finding = Finding::new(&texts::KEY_OF_OTHER_DRIVER, entry.key_place);
                     reader.log.report(finding.with("key", *key).with("driver", "modbus"));
@@ -236,6 +250,7 @@ fn check_driver_keys(reader: &Reader<'_>, driver: Driver) {
             }
         }
         Driver::OpcUa => opcua::refuse_keys(reader),
+        Driver::Plugin => plugin::refuse_keys(reader, &[&OPCUA_KEYS, &OPCUA_SHARED_KEYS]),
     }
 }
 
@@ -248,8 +263,14 @@ fn read_driver(reader: &Reader<'_>) -> Option<Driver> {
         ("modbus", Some(Driver::Modbus)),
         ("opcua", Some(Driver::OpcUa)),
         ("sensor", None),
-        ("plugin", None),
+        ("plugin:NAME", None),
     ];
+    if let Some(entry) = reader.entry("driver")
+        && let Value::Text(text) = &entry.node.value
+        && text.starts_with(plugin::PREFIX)
+    {
+        return Some(Driver::Plugin);
+    }
     let driver = reader.word("driver", &words)?;
     if driver.value.is_none() {
         let name = reader.text("driver")?;

@@ -50,6 +50,7 @@ mod opcua;
 mod outage;
 mod overlap;
 mod plan;
+mod plugin;
 mod point;
 mod profile;
 mod quantity;
@@ -85,10 +86,10 @@ pub use keys::MapFile;
 pub use load::{Loaded, load, load_to_browse};
 pub use one_link::{link_of, occupied};
 pub use plan::{
-    AlarmPlan, BrokerFormat, BrokerPlan, BrowsePlan, BufferPlan, CalcPlan, CarrierPlan,
+    AlarmPlan, AtPlan, BrokerFormat, BrokerPlan, BrowsePlan, BufferPlan, CalcPlan, CarrierPlan,
     ConditionPlan, Deadband, DevicePlan, DiscardPlan, DutyPlan, FilterPlan, FormatPlan,
-    GatewayPlan, GroupPlan, IntegralPlan, Keep, LimitsPlan, LinePlan, LinkPlan, MqttPlan, NodePlan,
-    OpcUaMode, OpcUaPlan, ParityPlan, PartPlan, PasswordSource, Plan, PointPlan, Report, Rs485Plan,
+    GatewayPlan, GivenPlan, GroupPlan, IntegralPlan, Keep, LimitsPlan, LinePlan, LinkPlan, MqttPlan, NodePlan,
+    OpcUaMode, OpcUaPlan, OriginPlan, ParityPlan, PluginMode, PluginPlan, SettingKind, PartPlan, PasswordSource, Plan, PointPlan, Report, Rs485Plan,
     SerialPlan, ServerDeadband, ServerPlan, SetPlan, Spike, StatesPlan, StatusPlan, TagPlan,
     TlsPlan, TotalPlan, Transport, TypeFrom, UserPlan, WindowPlan, WritePlan,
 };

@@ -215,7 +215,7 @@ fn part(text: &Text<'_>, start: usize, len: usize) -> Place {
 /// `echo` and `inflight` against what the link is; the echo goes into the plan.
 pub(crate) fn check_keys(reader: &Reader<'_>, transport: &mut Transport) {
     match transport {
-        Transport::ModbusTcp { .. } | Transport::OpcUa(_) => {
+        Transport::ModbusTcp { .. } | Transport::OpcUa(_) | Transport::Plugin(_) => {
             if let Some(echo) = reader.entry("echo") {
                 let finding = Finding::new(&texts::KEY_OF_LINE, echo.key_place);
                 reader.log.report(finding.with("key", "echo"));
@@ -276,8 +276,8 @@ pub(crate) fn port(transport: &Transport) -> Option<String> {
         Transport::ModbusLine(LinePlan { carrier: CarrierPlan::Serial(serial), .. }) => {
             Some(serial.path.components().collect::<PathBuf>().display().to_string())
         }
-        // Its users are told apart by their sessions.
-        Transport::OpcUa(_) => None,
+        // Its users are told apart by their sessions; whom a plugin asks only it knows.
+        Transport::OpcUa(_) | Transport::Plugin(_) => None,
     }
 }
 

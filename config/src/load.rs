@@ -29,7 +29,7 @@ use crate::tag::TagDraft;
 use crate::texts::{self, phrase};
 use crate::tree::Value;
 use crate::trial::{self, Tags};
-use crate::{outage, sharing, traffic};
+use crate::{outage, plugin, sharing, traffic};
 
 /// Most tags of a map. Chosen: four times what one box is built for (50,000).
 const MOST_TAGS: usize = 200_000;
@@ -52,7 +52,10 @@ pub fn load(dir: &Path) -> Loaded {
     let mut sources = Sources::default();
     let files = files::read(&log, &mut sources, dir);
     let plan = build(&log, &files);
-    let plan = if log.errors() == 0 { plan } else { None };
+    let mut plan = if log.errors() == 0 { plan } else { None };
+    if let Some(plan) = &mut plan {
+        plugin::tell_origins(plan, &sources);
+    }
     Loaded { plan, report: log.into_findings(Arc::new(sources)), files }
 }
 

@@ -40,7 +40,7 @@ pub(crate) const SECURITIES: [&str; 7] = [
 ];
 
 /// Keys of a device that mean nothing to OPC UA.
-const FOREIGN_KEYS: [&str; 5] = ["link", "unit", "order", "inflight", "budget"];
+const FOREIGN_KEYS: [&str; 6] = ["link", "unit", "order", "inflight", "budget", "settings"];
 
 /// The same of a tag.
 const FOREIGN_TAG_KEYS: [&str; 3] = ["at", "order", "overlap"];

@@ -3,6 +3,7 @@
 mod condition;
 mod line;
 mod opcua;
+mod plugin;
 mod write;
 
 use std::net::SocketAddr;
@@ -22,6 +23,7 @@ pub use opcua::{
     BrowsePlan, DiscardPlan, NodePlan, OpcUaMode, OpcUaPlan, PointPlan, ServerDeadband, TypeFrom,
     UserPlan,
 };
+pub use plugin::{AtPlan, GivenPlan, OriginPlan, PluginMode, PluginPlan, SettingKind};
 pub use write::{PartPlan, WritePlan};
 
 /// Everything the daemon needs to run.
@@ -200,6 +202,8 @@ pub enum Transport {
     ModbusLine(LinePlan),
     /// An OPC UA server.
     OpcUa(Box<OpcUaPlan>),
+    /// A driver in a process of its own.
+    Plugin(Box<PluginPlan>),
 }
 
 /// A link and the groups read over it.
@@ -209,7 +213,7 @@ pub struct LinkPlan {
     pub name: String,
     /// How it is reached.
     pub transport: Transport,
-    /// Deadline of a request. Default 1 s, of OPC UA 2 s.
+    /// Deadline of a request. Default 1 s, of OPC UA 2 s, of a plugin 5 s.
     pub timeout: Duration,
     /// Requests in flight at once. Default 1.
     pub inflight: u16,

@@ -61,7 +61,14 @@ pub(crate) fn read<'a>(
 ) {
     let reader = Reader::new(log, root, phrase::PROFILE, top);
     files::check_schema(&reader);
-    let known = [&OWN_KEYS[..], &SHARED_KEYS, &link::QUIRKS, &device::OPCUA_SHARED_KEYS].concat();
+    let known = [
+        &OWN_KEYS[..],
+        &SHARED_KEYS,
+        &link::QUIRKS,
+        &device::OPCUA_SHARED_KEYS,
+        &device::PLUGIN_KEYS,
+    ]
+    .concat();
     reader.only(&known);
     if reader.entry("profile").is_none() {
         reader.missing("profile", "profile = \"potcell-v3\"");

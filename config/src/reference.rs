@@ -102,6 +102,10 @@ fn kind(key: &Key) -> String {
         Kind::NamedRates => phrase(["names with durations", "名称与时长"]),
         Kind::NumberedTexts => phrase(["numbers with texts", "数字与文本"]),
         Kind::NamedTexts => phrase(["names with texts", "名称与文本"]),
+        Kind::NamedScalars => phrase(["names with values", "名称与值"]),
+        Kind::WordOrPlugin(words) => {
+            words.iter().map(|w| format!("`{w}` ")).collect::<String>() + "`plugin:NAME`"
+        }
         Kind::Variables => phrase(["names with ranges, lists or sheets", "名称与范围、列表或表格"]),
         Kind::Registers => phrase(["addresses with words", "地址与字"]),
         Kind::Expected => phrase(["tags with values", "点位与值"]),

@@ -131,6 +131,12 @@ fn of_kind(kind: Kind, scoped: bool) -> Map<String, Value> {
         Kind::NamedTexts => {
             json!({ "type": "object", "additionalProperties": { "type": "string" } })
         }
+        Kind::NamedScalars => json!({ "type": "object",
+            "additionalProperties": { "type": ["string", "number", "boolean"] } }),
+        Kind::WordOrPlugin(words) => json!({ "anyOf": [
+            { "enum": words },
+            { "type": "string", "pattern": "^plugin:[A-Za-z0-9_-]+$" },
+        ]}),
         Kind::NumberedTexts => json!({ "type": "object",
             "patternProperties": { "^-?[0-9]+$": { "type": "string" } }, "additionalProperties": false }),
         Kind::Variables => {

@@ -71,6 +71,12 @@ fn write_head(out: &mut String, plan: &Plan, position: usize) {
         let _ = writeln!(out, "  security     {}, {timeout} timeout", server.security);
         return;
     }
+    if let Transport::Plugin(plugin) = transport {
+        let timeout = show_duration(*timeout);
+        let _ = writeln!(out, "  driver       {transport}, {timeout} timeout");
+        let _ = writeln!(out, "  runs         {}", plugin.command.display());
+        return;
+    }
     let _ = writeln!(out, "  link         {name} ({transport}), unit {unit}, {access}");
     let _ = writeln!(
         out,
@@ -105,6 +111,7 @@ fn write_tag(out: &mut String, plan: &Plan, tag: &TagPlan, entry: &TagEntry) {
             let events = if point.events.is_some() { "events of " } else { "" };
             write!(out, "    {events}{}{field}{element} {type_name}", point.node)
         }
+        PointPlan::Plugin(point) => write!(out, "    {} {type_name}", point.at),
         PointPlan::Computed => write!(out, "    computed, {type_name}"),
     };
     if let Some(point) = tag.point.modbus().filter(|point| point.width() > 1)

@@ -81,12 +81,13 @@ fn is_read_alike((old, from): (&Plan, &LinkPlan), (new, to): (&Plan, &LinkPlan))
 }
 
 /// All of a tag that its driver may know: everything but how it is named,
-/// conditioned and reported. An OPC UA driver restates quiet values in time
+/// conditioned and reported. An OPC UA driver and a
+/// plugin that pushes restate quiet values in time
 /// for the longest silence.
 fn asked(plan: &Plan, link: &LinkPlan, tag: TagId) -> (TagPlan, forehearth_model::DataType) {
     let of = &plan.tags[tag.index()];
     let report = match link.transport {
-        Transport::OpcUa(_) => of.report,
+        Transport::OpcUa(_) | Transport::Plugin(_) => of.report,
         _ => Report {
             deadband: Deadband::None,
             max_gap: std::time::Duration::ZERO,

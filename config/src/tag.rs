@@ -17,6 +17,8 @@ use crate::integrate::{self, IntegralDraft};
 use crate::keys::{self, tag::TAG_KEYS};
 use crate::opcua::{self, Namespaces};
 use crate::plan::{Deadband, FilterPlan, LimitsPlan, PointPlan, Report, WritePlan};
+use crate::plugin;
+use crate::plugin::manifest::Manifest;
 use crate::point::{self, AddressParam, is_number};
 use crate::quantity;
 use crate::reader::{At, Reader};
@@ -41,6 +43,8 @@ pub(crate) const MAX_GAP: (Duration, Duration) =
 /// What a device says for all of its tags.
 pub(crate) struct Surroundings<'a> {
     pub(crate) driver: Driver,
+    /// Of a plugin: what it takes.
+    pub(crate) manifest: Option<&'a Manifest>,
     /// Of OPC UA: aliases and their URIs.
     pub(crate) namespaces: &'a Namespaces,
     pub(crate) scope: &'a Scope,
@@ -127,6 +131,7 @@ pub(crate) fn read(
         _ if calc::is_computed(&reader) => read_computed(&reader, calc.as_ref()),
         Driver::Modbus => read_registers(&reader, around),
         Driver::OpcUa => read_node(&reader, around),
+        Driver::Plugin => read_plugin(&reader, around),
     };
     let data_type = spot.data_type;
 
@@ -293,6 +298,12 @@ fn read_node(reader: &Reader<'_>, around: &Surroundings<'_>) -> Spot {
     let (browsed, polled) = (around.browsed, around.is_polled);
     let spot = node::read(reader, around.namespaces, browsed, polled);
     let node::NodeSpot { data_type, is_array, points } = spot;
+    Spot { data_type, table: None, is_array, points }
+}
+
+/// Where a plugin finds a tag and what type it has.
+fn read_plugin(reader: &Reader<'_>, around: &Surroundings<'_>) -> Spot {
+    let node::NodeSpot { data_type, is_array, points } = plugin::read_tag(reader, around.manifest);
     Spot { data_type, table: None, is_array, points }
 }
 

@@ -32,7 +32,7 @@ super::keys! {
 
     /// Keys that a profile and a device share; the device's win.
     SHARED_KEYS = {
-        "driver": Word(&["modbus", "opcua", "sensor", "plugin"]), Optional,
+        "driver": Kind::WordOrPlugin(&["modbus", "opcua", "sensor"]), Optional,
             "How the device speaks; given by the profile or the device." / "设备的通信方式；由设备类型或设备给出。", "driver = \"modbus\"";
         "title": Kind::Bilingual, Optional,
             "What people call it." / "人们如何称呼它。", "title = { en = \"Roaster safety system\", zh = \"焙烧炉安全仪表系统\" }";
@@ -110,6 +110,12 @@ super::keys! {
             "OPC UA: tags that are found by browsing; `forehearth browse --write` finds them." / "OPC UA：通过浏览找到的点位，由 `forehearth browse --write` 查找。", "browse = [{ under = \"i=85\", match = \"*.PV\", depth = 3 }]";
         "events": Tables(&EVENTS), Optional,
             "OPC UA: events and alarms of the server, each as one text in the alarm lane." / "OPC UA：服务器的事件和报警，各为报警通道中的一条文本。", "events = [{ name = \"alarms\", severity = 500 }]";
+    }
+
+    /// Keys of plugins.
+    PLUGIN_KEYS = {
+        "settings": Kind::NamedScalars, Optional,
+            "Plugin: what it is told; its plugin.toml has all keys." / "插件：交给插件的设置；全部键见其 plugin.toml。", "settings = { host = \"192.0.2.7\" }";
     }
 
     /// Keys of OPC UA that only a device has.
@@ -220,7 +226,7 @@ pub(crate) static PROFILE: Section = Section {
         "A device type, written once and used by many devices.",
         "一种设备类型：写一次，供许多设备使用。",
     ],
-    keys: &[PROFILE_KEYS, SHARED_KEYS, QUIRKS, OPCUA_SHARED_KEYS],
+    keys: &[PROFILE_KEYS, SHARED_KEYS, QUIRKS, OPCUA_SHARED_KEYS, PLUGIN_KEYS],
     scoped: true,
     open: false,
 };
@@ -232,7 +238,7 @@ static DEVICE: Section = Section {
         "One device, or one for each value of `for`. The parameters of its profile are keys too.",
         "一台设备，或 `for` 的每个值一台。其设备类型的参数也是可用的键。",
     ],
-    keys: &[DEVICE_KEYS, SHARED_KEYS, QUIRKS, OPCUA_SHARED_KEYS, OPCUA_KEYS],
+    keys: &[DEVICE_KEYS, SHARED_KEYS, QUIRKS, OPCUA_SHARED_KEYS, OPCUA_KEYS, PLUGIN_KEYS],
     scoped: true,
     open: true,
 };
@@ -277,7 +283,7 @@ static OVERRIDE: Section = Section {
         "What is different on one device; all keys of a device but name, profile, for and except.",
         "某一台设备的不同之处；除 name、profile、for 和 except 外的所有设备键。",
     ],
-    keys: &[OVERRIDE_KEYS, SHARED_KEYS, QUIRKS, OPCUA_SHARED_KEYS, OPCUA_KEYS],
+    keys: &[OVERRIDE_KEYS, SHARED_KEYS, QUIRKS, OPCUA_SHARED_KEYS, OPCUA_KEYS, PLUGIN_KEYS],
     scoped: true,
     open: true,
 };

@@ -79,6 +79,10 @@ pub(crate) enum Kind {
     NumberedTexts,
     /// Names with texts.
     NamedTexts,
+    /// Names with texts, numbers or truth values.
+    NamedScalars,
+    /// One of these words, or `plugin:` and a name.
+    WordOrPlugin(&'static [&'static str]),
     /// Variables with a range, a list or a sheet.
     Variables,
     /// Addresses with the words (or bits) from there on.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use forehearth_modbus::Point;
 
-use super::PasswordSource;
+use super::{AtPlan, PasswordSource};
 
 /// One OPC UA server, reached by one device.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -101,6 +101,8 @@ pub enum PointPlan {
     Modbus(Point),
     /// In a node.
     OpcUa(Arc<NodePlan>),
+    /// Wherever its plugin says.
+    Plugin(Arc<AtPlan>),
     /// Nowhere: it is computed of other tags.
     Computed,
 }
@@ -151,7 +153,7 @@ impl PointPlan {
     pub const fn modbus(&self) -> Option<Point> {
         match self {
             Self::Modbus(point) => Some(*point),
-            Self::OpcUa(_) | Self::Computed => None,
+            Self::OpcUa(_) | Self::Plugin(_) | Self::Computed => None,
         }
     }
 
@@ -159,7 +161,7 @@ impl PointPlan {
     #[must_use]
     pub fn node(&self) -> Option<&NodePlan> {
         match self {
-            Self::Modbus(_) | Self::Computed => None,
+            Self::Modbus(_) | Self::Plugin(_) | Self::Computed => None,
             Self::OpcUa(node) => Some(node),
         }
     }

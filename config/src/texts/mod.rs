@@ -11,6 +11,7 @@ mod links;
 mod names;
 mod opcua;
 pub(crate) mod phrase;
+mod plugins;
 mod points;
 mod profiles;
 mod tags;
@@ -69,6 +70,7 @@ pub(crate) use lines::*;
 pub(crate) use links::*;
 pub(crate) use names::*;
 pub(crate) use opcua::*;
+pub(crate) use plugins::*;
 pub(crate) use points::*;
 pub(crate) use profiles::*;
 pub(crate) use tags::*;
@@ -89,6 +91,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static CodeText> {
         names::TABLE,
         trials::TABLE,
         opcua::TABLE,
+        plugins::TABLE,
         versions::TABLE,
     ]
     .into_iter()

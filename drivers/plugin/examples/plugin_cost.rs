@@ -35,6 +35,7 @@ async fn main() {
         tag: TagId(n),
         at: format!("r{n}").into(),
         data_type: Type::Double,
+        bits: 64,
         unit: String::new(),
         origin: None,
     };

@@ -23,6 +23,8 @@ mod refusal;
 mod settings;
 pub mod template;
 
+pub use forehearth_plugin_protocol::v1;
+
 pub use conversation::{Conversation, Fault};
 pub use poller::PluginPoller;
 pub use process::{Program, SpawnError};

@@ -19,6 +19,7 @@ pub(crate) struct Known {
     pub(crate) group: u32,
     pub(crate) device: DeviceId,
     data_type: Type,
+    bits: u32,
 }
 
 /// All tags by their number in the protocol.
@@ -34,6 +35,7 @@ impl Roster {
             group,
             device,
             data_type: tag.data_type,
+            bits: tag.bits,
         };
         Self { tags: settings.tags().map(known).collect() }
     }
@@ -127,8 +129,12 @@ fn sample(
     }
     let value = match (column, known.data_type) {
         (Column::Bools, Type::Bool) => Value::Bool(section.bools[place]),
-        (Column::Ints, Type::Int) => Value::Int(section.ints[place]),
-        (Column::Uints, Type::Uint) => Value::UInt(section.uints[place]),
+        (Column::Ints, Type::Int) if fits_signed(section.ints[place], known.bits) => {
+            Value::Int(section.ints[place])
+        }
+        (Column::Uints, Type::Uint) if fits(section.uints[place], known.bits) => {
+            Value::UInt(section.uints[place])
+        }
         (Column::Floats, Type::Float) => Value::F32(section.floats[place]),
         (Column::Doubles, Type::Double) => Value::F64(section.doubles[place]),
         (Column::Texts, Type::Text) => Value::Text(section.texts[place].as_str().into()),
@@ -138,6 +144,29 @@ fn sample(
     Ok(Sample { tag: known.tag, quality, value })
 }
 
+/// Whether a number is one of so many bits.
+fn fits(number: u64, bits: u32) -> bool {
+    number.checked_shr(bits).unwrap_or(0) == 0
+}
+
+/// The same with a sign: all bits from the sign on are alike.
+fn fits_signed(number: i64, bits: u32) -> bool {
+    matches!(number >> bits.clamp(1, 64).saturating_sub(1), 0 | -1)
+}
+
 pub(crate) const fn nothing(tag: TagId, quality: Quality) -> Sample {
     Sample { tag, quality, value: Value::Null }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{fits, fits_signed};
+
+    #[test]
+    fn a_number_that_the_tag_s_type_cannot_hold_does_not_fit() {
+        assert!(fits(255, 8) && !fits(256, 8) && fits(u64::MAX, 64));
+        assert!(fits_signed(127, 8) && fits_signed(-128, 8));
+        assert!(!fits_signed(128, 8) && !fits_signed(-129, 8));
+        assert!(fits_signed(i64::MIN, 64) && fits_signed(i64::MAX, 64));
+    }
 }

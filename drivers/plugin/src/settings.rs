@@ -31,6 +31,8 @@ pub struct TagSettings {
     pub at: Arc<str>,
     /// What it must be read as.
     pub data_type: Type,
+    /// How many bits of a whole number the tag has; what does not fit is no value.
+    pub bits: u32,
     /// Unit of the map.
     pub unit: String,
     /// Where the address is written.

@@ -4,6 +4,7 @@ mod field;
 mod live;
 mod look;
 mod moment;
+pub mod plugin;
 #[cfg(feature = "opcua")]
 mod server;
 
@@ -86,6 +87,9 @@ pub enum Command {
     /// Who an OPC UA server and the gateway are, who rejects whom, and what to do.
     #[cfg(feature = "opcua")]
     Trust(TrustArgs),
+    /// Drivers in processes of their own: write one, try one.
+    #[command(subcommand)]
+    Plugin(plugin::PluginCommand),
     /// Ask four questions and write a first configuration.
     Init(InitArgs),
     /// One page for security people: sockets, peers, possible requests, files, sandbox.

@@ -4,11 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use forehearth_config::{LinePlan, LinkPlan, OpcUaPlan, PartPlan, Plan, Transport};
+use forehearth_config::{
+    LinePlan, LinkPlan, OpcUaPlan, PartPlan, Plan, PluginMode, PluginPlan, Transport,
+};
 use forehearth_driver::{Driver, WritingDriver};
 use forehearth_driver_modbus::{
     GroupSettings, ModbusBus, ModbusTcp, ReportReader, TcpSettings, Writable,
 };
+use forehearth_driver_plugin::{PluginPoller, PluginPusher};
 use forehearth_modbus::{Join, Part};
 use forehearth_model::{LinkId, TagId};
 use forehearth_source::{Group, Link, LinkStatus, Polled, Poller, Pusher, Slip};
@@ -16,7 +19,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::desk::Orders;
 use crate::lessons::Lessons;
-use crate::{clock, lines};
+use crate::{clock, lines, plugins};
 
 #[cfg(feature = "opcua")]
 use {
@@ -67,7 +70,6 @@ pub enum LinkTask {
     /// teach is kept.
     Poll(Poller, Option<Orders>, Option<(Lessons, ReportReader)>),
     /// Its device speaks up by itself.
-    #[cfg_attr(not(feature = "opcua"), expect(dead_code, reason = "only OPC UA has such"))]
     Push(Pusher),
     /// The same, and it may be written to.
     #[cfg(feature = "opcua")]
@@ -136,6 +138,7 @@ pub fn tasks(
                 Transport::ModbusTcp { host, port } => bench.tcp(host, *port)?,
                 Transport::ModbusLine(line) => bench.line(line)?,
                 Transport::OpcUa(server) => bench.opcua(server, &identity)?,
+                Transport::Plugin(plugin) => bench.plugin(plugin),
             });
         }
         first_group += u32::try_from(link.groups.len()).unwrap_or(u32::MAX);
@@ -240,6 +243,21 @@ impl Bench<'_> {
             .map_err(|reason| self.refused(reason))?;
         let report = driver.report();
         Ok(self.poller(Box::new(driver), Some(report)))
+    }
+
+    /// A driver in a process of its own.
+    fn plugin(&self, plugin: &PluginPlan) -> LinkTask {
+        let settings = plugins::settings(self.plan, self.link, plugin, self.state);
+        match plugin.mode {
+            PluginMode::Poll => {
+                self.poller(Box::new(PluginPoller::new(settings, clock::now)), None)
+            }
+            PluginMode::Push => {
+                let driver = Box::new(PluginPusher::new(settings, clock::now));
+                let (id, name, out) = (self.id, self.link.name.clone(), self.scans.clone());
+                LinkTask::Push(Pusher::new(id, name, driver, out, clock::now, self.start))
+            }
+        }
     }
 
     /// What a Modbus driver may write.

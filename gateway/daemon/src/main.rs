@@ -23,6 +23,7 @@ mod memory;
 #[cfg(feature = "opcua")]
 mod opcua;
 mod outbox;
+mod plugins;
 mod reload;
 mod rooms;
 mod secrets;

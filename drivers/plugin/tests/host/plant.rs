@@ -61,6 +61,7 @@ pub(crate) fn group(first: u32) -> GroupSettings {
         tag: TagId(first + n),
         at: format!("r{n}").into(),
         data_type: if n < 2 { Type::Double } else { Type::Int },
+        bits: 64,
         unit: String::new(),
         origin: Some(Origin { file: "devices/a.toml".into(), line: 10 + n, column: 8 }),
     };

@@ -18,6 +18,7 @@ mod man;
 #[cfg(feature = "opcua")]
 mod nodes;
 mod plan;
+mod plugin;
 mod probe;
 mod reload;
 mod run;
@@ -61,6 +62,7 @@ pub fn dispatch(cli: Cli) -> ExitCode {
         Command::Top(args) => top::run(&args),
         Command::Why(args) => why::run(&args),
         Command::Device(command) => device::run(&command),
+        Command::Plugin(command) => plugin::run(&command),
         Command::Probe(args) => probe::run(&args),
         Command::Scan(command) => scan::run(&command),
         #[cfg(feature = "opcua")]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use forehearth_config::{OpcUaMode, Plan, Transport};
+use forehearth_config::{OpcUaMode, Plan, PluginMode, Transport};
 use forehearth_publish::LinkState;
 use tokio::sync::watch;
 
@@ -88,8 +88,11 @@ fn vitals(rooms: &Rooms) -> Vec<Part> {
 /// by itself, which may be silent.
 fn patience(plan: &Plan) -> HashMap<&str, Option<Duration>> {
     let of = |link: &forehearth_config::LinkPlan| {
-        let pushed = matches!(&link.transport,
-            Transport::OpcUa(server) if server.mode == OpcUaMode::Subscribe);
+        let pushed = match &link.transport {
+            Transport::OpcUa(server) => server.mode == OpcUaMode::Subscribe,
+            Transport::Plugin(plugin) => plugin.mode == PluginMode::Push,
+            _ => false,
+        };
         let period = link.groups.iter().map(|group| group.period).min();
         period.filter(|_| !pushed).map(|period| POLLS_WITHIN + 2 * period)
     };

@@ -105,7 +105,7 @@ fn device_reach(plan: &Plan, position: usize) -> DeviceReach {
     let device = &plan.devices[position];
     let link = &plan.links[device.link.0 as usize];
     let (security, unsigned) = security(link);
-    let is_modbus = !matches!(link.transport, Transport::OpcUa(_));
+    let is_modbus = !matches!(link.transport, Transport::OpcUa(_) | Transport::Plugin(_));
     DeviceReach {
         name: plan.catalogue.devices[position].name.clone(),
         peer: peer(link),
@@ -128,6 +128,9 @@ fn peer(link: &LinkPlan) -> String {
             CarrierPlan::Tcp { host, port } => format!("serial server {host}:{port}"),
         },
         Transport::OpcUa(server) => server.urls.join(", "),
+        Transport::Plugin(plugin) => {
+            format!("whomever the process {} asks", plugin.command.display())
+        }
     }
 }
 
@@ -137,6 +140,7 @@ fn security(link: &LinkPlan) -> (String, bool) {
             let trust = if !server.trust.is_empty() { ", pinned certificate" } else { "" };
             (format!("{}{trust}", server.security), server.security == "None")
         }
+        Transport::Plugin(_) => ("whatever its process does".to_owned(), true),
         _ => ("none (Modbus has none)".to_owned(), false),
     }
 }
@@ -149,6 +153,9 @@ fn requests(plan: &Plan, position: usize, link: &LinkPlan) -> Vec<String> {
         let writes = tags.iter().any(|tag| tag.write.is_some()).then_some("Write");
         let services = ["Read", "Browse", "Subscribe", "HistoryRead"].into_iter().chain(writes);
         return services.map(str::to_owned).collect();
+    }
+    if let Transport::Plugin(_) = link.transport {
+        return vec!["whatever its process does".to_owned()];
     }
     let points = tags.iter().filter_map(|tag| Some((tag.point.modbus()?, tag.write)));
     let codes: BTreeSet<_> = points
