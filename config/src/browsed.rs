@@ -5,8 +5,9 @@
 //! of its own: `forehearth browse --write DIR` asks the server and writes
 //! `browsed/DEVICE.toml`, which is read like the map itself, can be reviewed
 //! and kept under version control. What the map and the file no longer agree
-//! on is a finding here; what the file and the server no longer agree on is
-//! told at each connect.
+//! on is a finding here. What the file and the server no longer agree on shows
+//! when `forehearth browse` or `check --live` asks the server again; the driver
+//! does not count at connect, a node that has gone is Bad there.
 
 use std::cell::Cell;
 

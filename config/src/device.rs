@@ -160,13 +160,13 @@ pub(crate) fn read(
     files: Beside<'_>,
 ) -> Option<DeviceDraft> {
     let mut scope = scope;
-    let address_params = {
-        let reader = Reader::layered(log, layers.tables.clone(), phrase::A_DEVICE, name.place);
-        read_params(&reader, &layers.params, &mut scope)
-    };
-    let reader =
-        Reader::layered(log, layers.tables.clone(), phrase::A_DEVICE, name.place).scoped(&scope);
-    let driver = read_driver(&reader)?;
+    let layered = || Reader::layered(log, layers.tables.clone(), phrase::A_DEVICE, device.place);
+    // What is wrong here must not hide what is wrong in the tags: they are
+    // read with the likeliest driver, and the device is dropped at the end.
+    let (params, params_are_right) = read_params(&layered(), &layers.params, &mut scope);
+    let reader = layered().scoped(&scope);
+    let said = read_driver(&reader)?;
+    let driver = said.unwrap_or_else(|| likeliest_driver(&reader));
     check_driver_keys(&reader, driver);
     let namespaces = opcua::namespaces(&reader);
     let (access, read_only) = read_access(&reader, &layers.tables);
@@ -205,7 +205,7 @@ pub(crate) fn read(
         is_polled: server.is_some_and(|server| server.mode == OpcUaMode::Poll),
         namespaces: &namespaces,
         scope: &scope,
-        params: &address_params?,
+        params: &params,
         rates: &rates,
         rate: rate.unwrap_or(DEFAULT_RATE),
         order: order.unwrap_or(RegisterOrder::Abcd),
@@ -215,7 +215,7 @@ pub(crate) fn read(
         read_only,
     };
     let tags = read_tags(&reader, device, &around);
-    let (reach, quirks) = reach?;
+    let (reach, quirks) = reach.filter(|_| said.is_some() && params_are_right)?;
     Some(DeviceDraft {
         name: (&*name.value).into(),
         name_place: name.place,
@@ -254,10 +254,12 @@ fn check_driver_keys(reader: &Reader<'_>, driver: Driver) {
     }
 }
 
-fn read_driver(reader: &Reader<'_>) -> Option<Driver> {
+/// What `driver` says: `Some(None)` when it is missing or misspelt, `None` for
+/// one whose tags can't be understood here.
+fn read_driver(reader: &Reader<'_>) -> Option<Option<Driver>> {
     if reader.entry("driver").is_none() {
         reader.missing("driver", "driver = \"modbus\"");
-        return None;
+        return Some(None);
     }
     let words = [
         ("modbus", Some(Driver::Modbus)),
@@ -269,14 +271,24 @@ fn read_driver(reader: &Reader<'_>) -> Option<Driver> {
         && let Value::Text(text) = &entry.node.value
         && text.starts_with(plugin::PREFIX)
     {
-        return Some(Driver::Plugin);
+        return Some(Some(Driver::Plugin));
     }
-    let driver = reader.word("driver", &words)?;
+    let Some(driver) = reader.word("driver", &words) else { return Some(None) };
     if driver.value.is_none() {
         let name = reader.text("driver")?;
         versions::unsupported(reader.log, driver.place, &format!("driver = \"{}\"", name.value));
+        return None;
     }
-    driver.value
+    Some(driver.value)
+}
+
+/// The driver that was probably meant, by the device's address.
+fn likeliest_driver(reader: &Reader<'_>) -> Driver {
+    let url = reader.entry("url").map(|entry| &entry.node.value);
+    match url {
+        Some(Value::Text(url)) if url.starts_with("opc.tcp") => Driver::OpcUa,
+        _ => Driver::Modbus,
+    }
 }
 
 /// Read-only anywhere is read-only; a stronger table can't loosen it, because
@@ -326,49 +338,52 @@ fn read_rates<'a>(reader: &Reader<'a>) -> Vec<(&'a str, Duration)> {
 }
 
 /// What the device gives for the profile's parameters: texts and integers go
-/// into the scope, addresses are returned. `None` when an address is wrong.
+/// into the scope, addresses are returned, and whether all of them are right.
+/// Of a wrong one the name is known nevertheless, so that what uses it is not
+/// said to be wrong as well.
 fn read_params(
     reader: &Reader<'_>,
     params: &[&Param<'_>],
     scope: &mut Scope,
-) -> Option<Vec<AddressParam>> {
-    let mut addresses = Some(Vec::new());
+) -> (Vec<AddressParam>, bool) {
+    let mut addresses = Vec::new();
+    let mut right = true;
     let outer = scope.clone();
     for param in params {
         let entry = reader.entry(param.name);
-        let Some(node) = entry.map(|entry| &entry.node).or(param.default) else {
-            let finding =
-                Finding::new(&texts::PARAM_MISSING, reader.place()).with("name", param.name);
-            reader.log.report(finding.related(param.place, phrase::PARAM_HERE).distinct());
-            addresses = None;
-            continue;
+        let text = match entry.map(|entry| &entry.node).or(param.default) {
+            Some(node) => given(reader.log, param, node, &outer),
+            None => {
+                let finding = Finding::new(&texts::PARAM_MISSING, reader.place());
+                let finding = finding.with("name", param.name);
+                reader.log.report(finding.related(param.place, phrase::PARAM_HERE).distinct());
+                None
+            }
         };
-        let given = given(reader.log, param, node, &outer);
-        match (param.param_type, given) {
-            (ParamType::Address, Some(text)) => match point::address(reader.log, &text, &[]) {
-                Some(address) => {
-                    if let Some(addresses) = &mut addresses {
-                        addresses.push((param.name.to_owned(), address));
-                    }
-                }
-                None => addresses = None,
-            },
-            (ParamType::Integer, Some(text)) => match text.value.trim().parse() {
-                Ok(integer) => scope.bind(param.name, Binding::Integer(integer)),
-                Err(_) => {
+        right &= text.is_some();
+        match param.param_type {
+            ParamType::Address => {
+                let address = text.and_then(|text| point::address(reader.log, &text, &[]));
+                right &= address.is_some();
+                addresses.push((param.name.to_owned(), address));
+            }
+            ParamType::Integer => {
+                let integer = text.as_ref().map(|text| text.value.trim().parse());
+                if let (Some(Err(_)), Some(text)) = (&integer, &text) {
                     let finding = Finding::new(&texts::EXPANDS_WRONG, text.place);
                     let finding = finding.with("key", param.name).with("value", &*text.value);
                     reader.log.report(finding.with("expected", phrase::A_WHOLE_NUMBER));
+                    right = false;
                 }
-            },
-            (ParamType::Text, Some(text)) => {
-                scope.bind(param.name, Binding::Text(text.value.into()));
+                scope.bind(param.name, Binding::Integer(integer.and_then(Result::ok).unwrap_or(1)));
             }
-            (ParamType::Address, None) => addresses = None,
-            (_, None) => {}
+            ParamType::Text => {
+                let text = text.map_or("x".into(), |text| text.value);
+                scope.bind(param.name, Binding::Text(text.into()));
+            }
         }
     }
-    addresses
+    (addresses, right)
 }
 
 /// The text (or number) that a device gives for a parameter.

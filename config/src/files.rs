@@ -11,6 +11,7 @@ use crate::finding::{Finding, Log};
 use crate::reader::Reader;
 use crate::sheet;
 use crate::source::{FileId, Place, SourceFile, Sources};
+use crate::syntax;
 use crate::texts::{self, phrase};
 use crate::tree::{self, SyntaxError, Table, Value};
 
@@ -192,7 +193,7 @@ fn report_syntax(log: &Log, source: &SourceFile, errors: &[SyntaxError]) {
             continue;
         }
         let finding = Finding::new(&texts::SYNTAX, error.place);
-        let finding = finding.with("message", error.message.as_str());
+        let finding = finding.with("message", syntax::meaning(&error.message));
         let (start, end) = source.line_span(line);
         log.report(match full_width(&source.text[start..end]) {
             Some((wide, ascii)) => {

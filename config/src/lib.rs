@@ -67,6 +67,7 @@ mod source;
 mod standard;
 mod succession;
 mod swing;
+mod syntax;
 mod tag;
 mod texts;
 mod traffic;
@@ -88,16 +89,17 @@ pub use one_link::{link_of, occupied};
 pub use plan::{
     AlarmPlan, AtPlan, BrokerFormat, BrokerPlan, BrowsePlan, BufferPlan, CalcPlan, CarrierPlan,
     ConditionPlan, Deadband, DevicePlan, DiscardPlan, DutyPlan, FilterPlan, FormatPlan,
-    GatewayPlan, GivenPlan, GroupPlan, IntegralPlan, Keep, LimitsPlan, LinePlan, LinkPlan, MqttPlan, NodePlan,
-    OpcUaMode, OpcUaPlan, OriginPlan, ParityPlan, PluginMode, PluginPlan, SettingKind, PartPlan, PasswordSource, Plan, PointPlan, Report, Rs485Plan,
-    SerialPlan, ServerDeadband, ServerPlan, SetPlan, Spike, StatesPlan, StatusPlan, TagPlan,
-    TlsPlan, TotalPlan, Transport, TypeFrom, UserPlan, WindowPlan, WritePlan,
+    GatewayPlan, GivenPlan, GroupPlan, IntegralPlan, Keep, LimitsPlan, LinePlan, LinkPlan,
+    MqttPlan, NodePlan, OpcUaMode, OpcUaPlan, OriginPlan, ParityPlan, PartPlan, PasswordSource,
+    Plan, PluginMode, PluginPlan, PointPlan, Report, Rs485Plan, SerialPlan, ServerDeadband,
+    ServerPlan, SetPlan, SettingKind, Spike, StatesPlan, StatusPlan, TagPlan, TlsPlan, TotalPlan,
+    Transport, TypeFrom, UserPlan, WindowPlan, WritePlan,
 };
 pub use reference::{findings_reference, map_reference};
 pub use render::render;
 pub use rows::{Row, SheetError, decode_sheet, export_csv, import_csv, rows, to_map};
 pub use schema::schema;
-pub use show::show;
+pub use show::{nearest_device, show};
 pub use succession::{Succession, succession};
 pub use texts::{codes, explain};
 pub use trial::{Trial, try_map};

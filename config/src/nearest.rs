@@ -13,6 +13,17 @@ pub(crate) fn nearest<'k>(wrong: &str, known: &[&'k str]) -> Option<&'k str> {
         .map(|(_, candidate)| candidate)
 }
 
+/// The `count` known words that share most with a wrong one, best first.
+pub(crate) fn closest<'k>(wrong: &str, known: &[&'k str], count: usize) -> Vec<&'k str> {
+    let folded = fold(wrong);
+    let mut words: Vec<(usize, &str)> = known
+        .iter()
+        .map(|candidate| (distance(&folded, &fold(candidate), LONGEST), *candidate))
+        .collect();
+    words.sort_by_key(|(distance, _)| *distance);
+    words.into_iter().map(|(_, word)| word).take(count).collect()
+}
+
 /// Longer words are cut: nobody means a known word with them.
 const LONGEST: usize = 64;
 

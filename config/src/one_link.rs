@@ -15,8 +15,10 @@ use crate::{line, link};
 pub fn link_of(url: &str, shown: &str) -> Result<Transport, Findings> {
     let log = Log::default();
     let mut sources = Sources::default();
-    let file = sources.add(shown.to_owned(), url.to_owned());
-    let end = u32::try_from(url.len()).unwrap_or(u32::MAX);
+    // As in a file, so that places within it are found: a text in quotes.
+    let quoted = format!("\"{url}\"");
+    let end = u32::try_from(quoted.len()).unwrap_or(u32::MAX);
+    let file = sources.add(shown.to_owned(), quoted);
     let text = Text { value: url.into(), place: Place { file, start: 0, end } };
     let transport = link::transport(&log, &text);
     match transport {

@@ -9,12 +9,14 @@ use crate::finding::{Finding, Log, Word};
 use crate::reader::{At, Reader, Text};
 use crate::tag::report_type;
 use crate::texts::{self, phrase};
+use crate::tree::Value;
 
 /// Longest array (chosen: a block of 8 requests).
 const MOST_ELEMENTS: u16 = 1000;
 
 /// A parameter of type "address" and what the device gave for it.
-pub(crate) type AddressParam = (String, Address);
+/// `None` when that is wrong: what starts from it is not said to be wrong too.
+pub(crate) type AddressParam = (String, Option<Address>);
 
 /// What `type` says: one value, or several in a row.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -108,13 +110,47 @@ pub(crate) fn codec(reader: &Reader<'_>, data_type: Option<DataType>) -> Option<
     None
 }
 
+/// The text of `at`. A number without quotes is told how to write it: TOML
+/// reads 00001 as a mistake and 0x10 as 16, so addresses are texts.
+pub(crate) fn written<'a>(reader: &Reader<'a>) -> Option<Text<'a>> {
+    let node = &reader.entry("at")?.node;
+    let Value::Integer(number) = node.value else { return reader.filled_text("at") };
+    let finding = Finding::new(&texts::WRONG_TYPE, node.place).with("key", "at");
+    let finding = finding.with("expected", phrase::A_TEXT);
+    let finding = finding.with("found", crate::reader::kind_of(&node.value));
+    let readings = u32::try_from(number).ok().and_then(quoted_readings);
+    reader.log.report(match readings {
+        Some((en, zh)) => finding.with("readings", Word::Both(en, zh)).help(phrase::AT_IN_QUOTES),
+        None => finding,
+    });
+    None
+}
+
+/// What a number without quotes could mean, in both languages.
+fn quoted_readings(number: u32) -> Option<(String, String)> {
+    let (mut en, mut zh) = (Vec::new(), Vec::new());
+    let from_one = [number.to_string(), format!("4x{number}")];
+    let from_one =
+        from_one.into_iter().find_map(|text| Some((text.parse::<Address>().ok()?, text)));
+    if let Some((address, text)) = from_one {
+        en.push(format!("at = \"{text}\" counts from 1, that is {address}"));
+        zh.push(format!("at = \"{text}\" 从 1 计数，即 {address}"));
+    }
+    if let Ok(offset) = u16::try_from(number) {
+        let address = Address { table: Table::HoldingRegisters, offset, bit: None };
+        en.push(format!("at = \"hr:{number}\" counts from 0, that is {address}"));
+        zh.push(format!("at = \"hr:{number}\" 从 0 计数，即 {address}"));
+    }
+    (!en.is_empty()).then(|| (en.join("; "), zh.join("；")))
+}
+
 /// Reads an address; `params` are the names it may start from.
 pub(crate) fn address(log: &Log, text: &Text<'_>, params: &[AddressParam]) -> Option<Address> {
     let written = text.value.trim();
     let name_len = written.find(['+', '-', '.']).unwrap_or(written.len());
     let name = written[..name_len].trim_end();
     if let Some((_, base)) = params.iter().find(|(known, _)| known == name) {
-        return from_base(log, text, *base, written[name_len..].trim());
+        return from_base(log, text, (*base)?, written[name_len..].trim());
     }
     match written.parse::<Address>() {
         Ok(address) => Some(address),
@@ -164,6 +200,13 @@ fn from_base(log: &Log, text: &Text<'_>, base: Address, behind: &str) -> Option<
 fn wrong_address(log: &Log, text: &Text<'_>, error: &AddressError, params: &[AddressParam]) {
     let finding = |code| Finding::new(code, text.place).with("value", &*text.value);
     log.report(match error {
+        // Neither reading exists: what is wrong is not the notation.
+        AddressError::BareNumber(number) if *number > 65536 => {
+            let table = Table::HoldingRegisters;
+            finding(&texts::ADDRESS_BEYOND)
+                .with("last", format!("{}65536", table.digit()))
+                .with("zero", format!("{}:65535", table.prefix()))
+        }
         AddressError::BareNumber(number) => {
             let both = both_readings(*number);
             finding(&texts::BARE_NUMBER).with("readings", Word::Both(both.0, both.1))
@@ -207,10 +250,6 @@ fn both_readings(number: u32) -> (String, String) {
     if let Some(one) = at(number.checked_sub(1)) {
         en.push(format!("counted from 1 it is `4x{number}`, that is {one}"));
         zh.push(format!("从 1 计数写作 `4x{number}`，即 {one}"));
-    }
-    if en.is_empty() {
-        en.push("no table has so many addresses".to_owned());
-        zh.push("没有哪个表有这么多地址".to_owned());
     }
     (en.join("; "), zh.join("；"))
 }
@@ -262,7 +301,9 @@ fn wrong_point(log: &Log, at: &Text<'_>, shape: Shape, error: PointError) {
     };
     log.report(match error {
         PointError::BitTableHoldsBool => finding(&texts::BITS_ARE_BOOL),
-        PointError::BoolNeedsBit(at) => finding(&texts::BOOL_NEEDS_BIT).with("at", at.to_string()),
+        PointError::BoolNeedsBit(at) => finding(&texts::BOOL_NEEDS_BIT)
+            .with("at", at.to_string())
+            .with("bit", format!("{}:{}.0", at.table.prefix(), at.offset)),
         PointError::BitIsBool(at) => finding(&texts::BIT_IS_BOOL).with("at", at.to_string()),
         PointError::BeyondTable(at) => finding(&texts::VALUE_BEYOND).with("at", at.to_string()),
         PointError::StringLength => finding(&texts::STRING_LENGTH),
@@ -290,7 +331,7 @@ mod tests {
     fn read(text: &str) -> Option<Address> {
         let base = "hr:100".parse().unwrap();
         let text = At { value: text.into(), place: Place::top(FileId(0)) };
-        address(&Log::default(), &text, &[("base".to_owned(), base)])
+        address(&Log::default(), &text, &[("base".to_owned(), Some(base))])
     }
 
     #[test]

@@ -6,11 +6,18 @@ use std::time::Duration;
 
 use crate::expr::{ExprErrorKind, Scope, expand};
 use crate::finding::{Finding, Log, Word};
-use crate::nearest::nearest;
+use crate::nearest::{closest, nearest};
 use crate::quantity;
 use crate::source::Place;
 use crate::texts::{self, Phrase, phrase};
 use crate::tree::{Entry, Node, Table, Value};
+
+/// Known keys that are told in full; of more, only the nearest (chosen: one
+/// line of a terminal).
+const KEYS_TOLD: usize = 12;
+
+/// How many of them.
+const KEYS_NEAR: usize = 5;
 
 /// A value that was read, with its place.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -76,7 +83,13 @@ impl<'a> Reader<'a> {
         let near = if self.log.is_full() { None } else { nearest(&entry.key, known) };
         self.log.report(match near {
             Some(near) => finding.with("near", near).help(phrase::DID_YOU_MEAN),
-            None => finding.with("known", known.join(" ")).help(phrase::KEYS_ARE),
+            None if known.len() <= KEYS_TOLD => {
+                finding.with("known", known.join(" ")).help(phrase::KEYS_ARE)
+            }
+            None => {
+                let near = closest(&entry.key, known, KEYS_NEAR);
+                finding.with("known", near.join(" ")).help(phrase::KEYS_NEAR)
+            }
         });
     }
 

@@ -250,7 +250,7 @@ fn own_row(cells: &mut Cells<'_>) -> Option<Row> {
         tag: tag?,
         at: at?,
         of,
-        order: order?.or((!is_bit).then_some(RegisterOrder::Abcd)),
+        order: order_of(of, order?.or((!is_bit).then_some(RegisterOrder::Abcd))),
         scale: scale?,
         offset: offset?,
         unit: cells.get("unit").to_owned(),
@@ -259,6 +259,18 @@ fn own_row(cells: &mut Cells<'_>) -> Option<Row> {
         plant_tag: cells.get("plant_tag").to_owned(),
         label: [cells.get("label_en").to_owned(), cells.get("label_zh").to_owned()],
     })
+}
+
+/// The order as it is told: one register has no words to swap, and a device
+/// whose numbers are all `CDAB` says so for its INTs as well.
+const fn order_of(of: ValueType, order: Option<RegisterOrder>) -> Option<RegisterOrder> {
+    match (of.data_type, order) {
+        (
+            DataType::Sint | DataType::Usint | DataType::Int | DataType::Uint,
+            Some(RegisterOrder::Cdab),
+        ) => Some(RegisterOrder::Abcd),
+        (_, order) => order,
+    }
 }
 
 /// `hr:100`, `hr:100.3`.
@@ -317,14 +329,16 @@ pub fn rows(plan: &Plan) -> Vec<Row> {
                 return None;
             };
             let point = tag.point.modbus()?;
+            let of = ValueType { data_type: point.data_type, string_bytes: point.string_bytes };
+            let order = (point.data_type != DataType::Bool).then_some(point.order);
             Some(Row {
                 device: plan.catalogue.devices[entry.device.index()].name.clone(),
                 url: format!("tcp://{host}:{port}"),
                 unit_id: device.unit,
                 tag: entry.name.clone(),
                 at: point.address,
-                of: ValueType { data_type: point.data_type, string_bytes: point.string_bytes },
-                order: (point.data_type != DataType::Bool).then_some(point.order),
+                of,
+                order: order_of(of, order),
                 scale: entry.scaling.scale,
                 offset: entry.scaling.offset,
                 unit: entry.unit.clone(),
@@ -375,7 +389,7 @@ pub fn to_map(rows: &[Row]) -> Vec<(String, String)> {
             first.unit_id
         );
     }
-    let mut file = String::from("schema = 1\n");
+    let mut file = format!("{}schema = 1\n", schema_line("devices"));
     for (number, url) in links.iter().enumerate() {
         let _ =
             write!(file, "\n[[link]]\nname = \"link-{}\"\nurl  = {}\n", number + 1, scoped(url));
@@ -386,9 +400,16 @@ pub fn to_map(rows: &[Row]) -> Vec<(String, String)> {
         let name = format!("imported-{}", number + 1);
         let text =
             format!("schema  = 1\nprofile = \"{name}\"\ndriver  = \"modbus\"\n\n[tags]\n{tags}");
+        let text = format!("{}{text}", schema_line("profile"));
         files.push((format!("profiles/{name}.toml"), text));
     }
     files
+}
+
+/// What tells an editor which keys there are; `import --out` writes the schema
+/// beside the map.
+fn schema_line(kind: &str) -> String {
+    format!("#:schema ../schema/{kind}.json\n")
 }
 
 fn tag_line(row: &Row) -> String {
@@ -397,7 +418,7 @@ fn tag_line(row: &Row) -> String {
     let mut add = |key: &str, value: &str| {
         let _ = write!(line, ", {key} = {value}");
     };
-    if let Some(order) = row.order {
+    if let Some(order) = order_of(row.of, row.order) {
         add("order", &quoted(order.name()));
     }
     for (key, number, silent) in

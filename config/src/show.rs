@@ -9,6 +9,7 @@ use crate::each::{self, Except};
 use crate::finding::Log;
 use crate::load::{self, Loaded};
 use crate::mask::mask;
+use crate::nearest::nearest;
 use crate::plan::{Deadband, DevicePlan, LinkPlan, Plan, PointPlan, TagPlan, Transport};
 use crate::quantity::show_duration;
 use crate::reader::Reader;
@@ -50,6 +51,14 @@ pub fn show(loaded: &Loaded, device: &str) -> Option<String> {
         }
     }
     Some(out)
+}
+
+/// The device whose name was probably meant.
+#[must_use]
+pub fn nearest_device<'l>(loaded: &'l Loaded, name: &str) -> Option<&'l str> {
+    let devices = &loaded.plan.as_ref()?.catalogue.devices;
+    let names: Vec<&str> = devices.iter().map(|entry| entry.name.as_str()).collect();
+    nearest(name, &names)
 }
 
 fn write_head(out: &mut String, plan: &Plan, position: usize) {

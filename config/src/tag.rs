@@ -148,7 +148,8 @@ pub(crate) fn read(
     check_enum(&reader, data_type);
     let write = write::read(&reader, around, spot.table, data_type, valid);
 
-    let (period, rate_place) = read_rate(&reader, around, name_place)?;
+    let rate = read_rate(&reader, around, name_place);
+    let (period, rate_place) = rate.unwrap_or((around.rate, name_place));
     let grid = calc.as_ref().and_then(|calc| calc.grid);
     let period = grid.map_or(period, |(every, _)| every);
     let unit = standard::unit(&reader, standard);
@@ -187,6 +188,7 @@ pub(crate) fn read(
     }
     let may_overlap = reader.boolean("overlap").is_some_and(|overlap| overlap.value);
 
+    rate?;
     let (at_place, points) = spot.points?;
     Some(TagDraft {
         name: name.to_owned(),
@@ -270,7 +272,7 @@ fn read_registers(reader: &Reader<'_>, around: &Surroundings<'_>) -> Spot {
         reader.missing("at", "at = \"40001\"");
         None
     } else {
-        reader.filled_text("at")
+        point::written(reader)
     };
     let address = at.as_ref().and_then(|at| point::address(log, at, around.params));
     let shape = point::shape(reader);
@@ -319,10 +321,19 @@ pub(crate) fn report_type(
     reader.log.report(Finding::new(code, place).with("key", key).with("type", name));
 }
 
-/// An order on a tag that has only one byte or bit says a misunderstanding.
+/// An order of words on a tag that has one register, or none, says a misunderstanding.
 fn check_order(reader: &Reader<'_>, data_type: Option<DataType>) {
-    if let (Some(DataType::Bool), Some(entry)) = (data_type, reader.entry("order")) {
+    let Some(entry) = reader.entry("order") else { return };
+    let is_one_word = matches!(
+        data_type,
+        Some(DataType::Sint | DataType::Usint | DataType::Int | DataType::Uint)
+    );
+    let swaps_words = matches!(&entry.node.value, Value::Text(text) if text == "CDAB");
+    if data_type == Some(DataType::Bool) {
         report_type(reader, &texts::NOT_FOR_TYPE, entry.node.place, "order", data_type);
+    } else if is_one_word && swaps_words {
+        let key = "order = \"CDAB\"";
+        report_type(reader, &texts::NOT_FOR_TYPE, entry.node.place, key, data_type);
     }
 }
 

@@ -183,6 +183,30 @@ const UNITS: &[(&str, &[&str])] = &[
     ("LUX", &["lx"]),
 ];
 
+/// Units written out, and how a unit is written here.
+const WORDS: [(&str, &str); 20] = [
+    ("celsius", "degC"),
+    ("degree", "deg"),
+    ("degrees", "deg"),
+    ("kelvin", "K"),
+    ("percent", "%"),
+    ("volt", "V"),
+    ("volts", "V"),
+    ("ampere", "A"),
+    ("amps", "A"),
+    ("watt", "W"),
+    ("watts", "W"),
+    ("hertz", "Hz"),
+    ("second", "s"),
+    ("seconds", "s"),
+    ("sec", "s"),
+    ("minutes", "min"),
+    ("hours", "h"),
+    ("tons", "t"),
+    ("meter", "m"),
+    ("metres", "m"),
+];
+
 /// The code of a unit; empty when there is none.
 pub(crate) fn code(unit: &str) -> &'static str {
     // The Greek letter mu (U+03BC) and the micro sign (U+00B5) look the same.
@@ -201,7 +225,8 @@ pub(crate) fn check(log: &Log, unit: &str, place: Place) -> &'static str {
             .iter()
             .flat_map(|(_, spellings)| spellings.iter())
             .find(|spelling| spelling.to_lowercase() == unit.trim().to_lowercase());
-        if let Some(near) = near {
+        let word = || WORDS.iter().find(|(word, _)| unit.trim().eq_ignore_ascii_case(word));
+        if let Some(near) = near.or_else(|| Some(&word()?.1)) {
             let finding = Finding::new(&texts::UNIT_MISSPELT, place).with("unit", unit);
             log.report(finding.with("near", *near).help(phrase::DID_YOU_MEAN));
         }
@@ -211,7 +236,7 @@ pub(crate) fn check(log: &Log, unit: &str, place: Place) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::{UNITS, code};
+    use super::{UNITS, WORDS, code};
     use std::collections::HashSet;
 
     #[test]
@@ -228,6 +253,13 @@ mod tests {
             ("kg/t", ""),
         ] {
             assert_eq!(code(unit), expected, "{unit}");
+        }
+    }
+
+    #[test]
+    fn units_written_out_are_meant_as_units_that_have_a_code() {
+        for (word, unit) in WORDS {
+            assert!(code(word).is_empty() && !code(unit).is_empty(), "{word}");
         }
     }
 

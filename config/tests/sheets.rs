@@ -52,6 +52,8 @@ fn any_rows() -> impl Strategy<Value = Vec<Row>> {
                     RegisterOrder::Badc,
                     RegisterOrder::Dcba,
                 ];
+                // One register has no words to swap.
+                let order = if of == "INT" { order / 2 * 2 } else { order };
                 let bit = (of == "BOOL").then_some(3);
                 let [en, zh, plant_tag] = texts;
                 rows.push(Row {

@@ -35,6 +35,8 @@ fn every_shipped_map_names_its_schema_and_passes() {
     let mut files = Vec::new();
     toml_files(&root().join("config/examples"), &mut files);
     assert!(files.len() > 16, "{files:?}");
+    // What `browse --write` writes is not edited, so no editor needs its schema.
+    files.retain(|file| !file.components().any(|part| part.as_os_str() == "browsed"));
     for file in &files {
         let text = fs::read_to_string(file).unwrap();
         assert!(text.starts_with("#:schema "), "{} names no schema", file.display());

@@ -7,6 +7,7 @@ use crate::{Plan, load};
 
 const GATEWAY: &str = "schema = 1\n[gateway]\nid = \"g\"\npath = \"a/b\"\n";
 const BROKER: &str = "[[broker]]\nname = \"p\"\nurl = \"mqtt://h\"\nformat = \"json\"\n";
+const NATIVE: &str = "[[broker]]\nname = \"p\"\nurl = \"mqtt://h\"\nformat = \"native\"\n";
 const LINK: &str = "schema = 1\n[[link]]\nname = \"l\"\nurl = \"tcp://h\"\n";
 const DEVICE: &str =
     "schema = 1\n[[device]]\nname = \"d\"\ndriver = \"modbus\"\nurl = \"tcp://h\"\n";
@@ -20,7 +21,7 @@ struct Place {
     files: fn(&str) -> [String; 2],
 }
 
-const PLACES: [Place; 8] = [
+const PLACES: [Place; 9] = [
     Place {
         keys: gateway::GATEWAY_KEYS,
         files: |line| [format!("{GATEWAY}{line}{BROKER}"), format!("{DEVICE}{TAG}")],
@@ -32,6 +33,10 @@ const PLACES: [Place; 8] = [
     Place {
         keys: gateway::BROKER_KEYS,
         files: |line| [format!("{GATEWAY}{BROKER}{line}"), format!("{DEVICE}{TAG}")],
+    },
+    Place {
+        keys: gateway::BROKER_KEYS,
+        files: |line| [format!("{GATEWAY}{NATIVE}{line}"), format!("{DEVICE}{TAG}")],
     },
     Place {
         keys: link::LINK_KEYS,
@@ -78,6 +83,7 @@ fn loaded(place: &Place, line: &str, key: &str) -> (Option<Plan>, Vec<String>) {
 #[test]
 fn what_is_said_to_hold_without_a_key_is_what_holds() {
     let mut tried = 0;
+    let other_format = crate::texts::KEY_OF_OTHER_FORMAT.name();
     for place in &PLACES {
         let (without, codes) = loaded(place, "", "");
         assert!(without.is_some(), "{codes:?}");
@@ -85,6 +91,10 @@ fn what_is_said_to_hold_without_a_key_is_what_holds() {
             let Need::Default(default) = key.need else { continue };
             let line = format!("{} = {default}", key.name);
             let (plan, codes) = loaded(place, &line, key.name);
+            // Some keys are those of one format; the other place has it.
+            if codes.contains(&other_format) {
+                continue;
+            }
             assert_eq!(plan, without, "{line}: {codes:?}");
             tried += 1;
         }

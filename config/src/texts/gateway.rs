@@ -4,7 +4,7 @@ super::table! {
     NO_BROKER = 1501 Warning {
         title: "there is no [[broker]]" / "没有 [[broker]]",
         label: "" / "",
-        help: "readings are kept nowhere and delivered to no one" / "数据既不保存也不上送",
+        help: "add a [[broker]] to gateway.toml; until then readings are kept nowhere and delivered to no one" / "请在 gateway.toml 中添加 [[broker]]；在此之前数据既不保存也不上送",
         explain: "Without a broker the gateway polls and shows its page, but delivers nothing." /
             "没有代理时，网关仍会采集并显示页面，但不上送任何数据。"
     }

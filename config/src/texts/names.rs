@@ -18,7 +18,7 @@ super::table! {
     DUPLICATE_DEVICE = 1603 Error {
         title: "device `{name}` is there twice" / "设备 `{name}` 重复",
         label: "" / "",
-        help: "does the name use every variable of `for`?" / "名称是否使用了 `for` 的每个变量？",
+        help: "rename one of them, or use every variable of `for` in the name" / "请改名，或在名称中使用 `for` 的每个变量",
         explain: "Device names are unique in all files, after `for` was written out: they name topics." /
             "展开 `for` 之后，设备名称在所有文件中必须唯一，因为它们用作主题。"
     }

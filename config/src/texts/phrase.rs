@@ -126,6 +126,8 @@ phrases! {
 
     // Helps.
     DID_YOU_MEAN = "did you mean `{near}`?" / "您是否想写 `{near}`？";
+    AT_IN_QUOTES = "put it in quotes: {readings}" / "请加引号：{readings}";
+    KEYS_NEAR = "the nearest keys are {known}; docs/map-reference.md has all of them" / "最接近的键：{known}；全部键见 docs/map-reference.md";
     KEYS_ARE = "known keys: {known}" / "可用的键：{known}";
     NAMES_ARE = "known names: {known}" / "可用的名称：{known}";
     NO_NAMES_HERE = "there is no `for` and no parameter here; a brace is written `{{`" / "此处没有 `for` 也没有参数；字面括号写作 `{{`";

@@ -116,7 +116,7 @@ super::table! {
     BOOL_NEEDS_BIT = 1117 Error {
         title: "which bit of register {at} is meant?" / "要读寄存器 {at} 的哪一位？",
         label: "" / "",
-        help: "add the bit, 0 (least significant) to 15: `hr:100.0`" / "请加上位号，0（最低位）到 15：`hr:100.0`",
+        help: "add the bit, 0 (least significant) to 15: `{bit}`" / "请加上位号，0（最低位）到 15：`{bit}`",
         explain: "A BOOL in a register is one of its 16 bits. For \"not zero\" read the register as UINT." /
             "寄存器中的 BOOL 是 16 位之一。如果要表示“非零”，请按 UINT 读取。"
     }

@@ -60,7 +60,10 @@ fn show(args: &CheckArgs, loaded: &forehearth_config::Loaded, device: &str) -> E
             ExitCode::SUCCESS
         }
         None => {
-            say_error(&format!("no device is named `{device}` in {}", args.dir.display()));
+            let meant = forehearth_config::nearest_device(loaded, device)
+                .map(|near| format!("; did you mean `{near}`?"));
+            let meant = meant.unwrap_or_default();
+            say_error(&format!("no device is named `{device}` in {}{meant}", args.dir.display()));
             ExitCode::from(FINDINGS)
         }
     }

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use forehearth_config::{
-    Around, Row, SheetError, decode_sheet, import_csv, import_kepware, import_neuron,
-    import_telegraf, to_map,
+    Around, MapFile, Row, SheetError, decode_sheet, import_csv, import_kepware, import_neuron,
+    import_telegraf, schema, to_map,
 };
 
 use crate::cli::{ImportArgs, SheetKind};
@@ -74,6 +74,11 @@ fn write(dir: &Path, files: &[(String, String)]) -> io::Result<()> {
         fs::create_dir_all(path.parent().unwrap_or(dir))?;
         fs::write(&path, text)?;
         say(&path.display().to_string());
+    }
+    // Named by the first line of each file; another version may have left its own.
+    fs::create_dir_all(dir.join("schema"))?;
+    for (name, file) in [("devices", MapFile::Devices), ("profile", MapFile::Profile)] {
+        fs::write(dir.join(format!("schema/{name}.json")), schema(file))?;
     }
     Ok(())
 }
