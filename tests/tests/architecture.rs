@@ -36,7 +36,8 @@ fn users(library: &str) -> Vec<String> {
 #[test]
 fn stages_are_strangers_and_only_the_daemon_knows_them_all() {
     let dependencies = dependencies();
-    let stages = ["source", "pipeline", "buffer", "publish", "command"].map(|s| format!("forehearth-{s}"));
+    let stages =
+        ["source", "pipeline", "buffer", "publish", "command"].map(|s| format!("forehearth-{s}"));
     for stage in &stages {
         let known = &dependencies[stage];
         let strangers = stages.iter().filter(|other| *other != stage);
@@ -88,6 +89,16 @@ fn protocols_configuration_and_pipeline_have_no_runtime() {
             assert!(!known.contains(library), "{room} depends on {library}");
         }
     }
+}
+
+#[test]
+fn firmware_knows_the_wire_and_nothing_of_the_gateway() {
+    let known = &dependencies()["forehearth-shims"];
+    let foreign: Vec<_> = known
+        .iter()
+        .filter(|name| *name != "forehearth-modbus" && !name.starts_with("embedded-"))
+        .collect();
+    assert!(foreign.is_empty(), "a node of 20 KB carries {foreign:?}");
 }
 
 #[test]

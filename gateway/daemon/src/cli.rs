@@ -18,7 +18,8 @@ pub use field::{
 };
 pub use live::{DeviceCommand, DeviceStatArgs, ReloadArgs, TailArgs, TopArgs, WhyArgs};
 pub use look::{
-    LinkArgs, ProbeArgs, ScanCommand, ScanRegistersArgs, ScanSerialArgs, ScanUnitsArgs,
+    LinkArgs, ProbeArgs, ScanCommand, ScanNodeArgs, ScanRegistersArgs, ScanSerialArgs,
+    ScanUnitsArgs,
 };
 #[cfg(feature = "opcua")]
 pub use server::{BrowseArgs, TrustArgs};

@@ -76,6 +76,8 @@ pub enum ScanCommand {
     Units(ScanUnitsArgs),
     /// Find which registers of a unit can be read.
     Registers(ScanRegistersArgs),
+    /// Ask a node that describes itself for its device map.
+    Node(ScanNodeArgs),
 }
 
 /// `forehearth scan serial`
@@ -129,6 +131,31 @@ pub struct ScanUnitsArgs {
     /// First and last unit id.
     #[arg(long, value_name = "RANGE", default_value = "1-247", value_parser = parse_units)]
     pub units: (u8, u8),
+    #[command(flatten)]
+    pub link: LinkArgs,
+}
+
+/// `forehearth scan node`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:\n  \
+    forehearth scan node 'serial:///dev/ttyS2?baud=19200' --unit 7 --write devices/node-7.toml\n\n\
+Reads holding registers from 12288 on, where a node built with forehearth-shims says what it\n\
+measures, and prints a file for devices/. Links on which the map has read-only devices (safety\n\
+systems) are refused.")]
+pub struct ScanNodeArgs {
+    /// The link, as for probe.
+    #[arg(value_name = "URL")]
+    pub url: String,
+    /// Unit id of the node.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub unit: u8,
+    /// Name of the device; default: node-UNIT.
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// Write the map into this file, which must not exist.
+    #[arg(long, value_name = "FILE")]
+    pub write: Option<PathBuf>,
     #[command(flatten)]
     pub link: LinkArgs,
 }

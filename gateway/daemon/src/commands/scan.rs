@@ -1,5 +1,6 @@
 //! `forehearth scan`: what is there, where nobody wrote it down.
 
+mod node;
 mod registers;
 mod serial;
 mod units;
@@ -14,5 +15,6 @@ pub fn run(command: &ScanCommand) -> ExitCode {
         ScanCommand::Serial(args) => serial::run(args),
         ScanCommand::Units(args) => units::run(args),
         ScanCommand::Registers(args) => registers::run(args),
+        ScanCommand::Node(args) => node::run(args),
     }
 }
