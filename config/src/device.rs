@@ -23,7 +23,7 @@ use crate::source::Place;
 use crate::tag::{self, MAX_GAP, RATE, Surroundings, TagDraft};
 use crate::texts::{self, phrase};
 use crate::tree::{Node, Table, Value};
-use crate::{events, names, opcua, plugin, versions};
+use crate::{events, house, names, opcua, plugin, versions};
 
 /// Keys that only a device has.
 pub(crate) const OWN_KEYS: [&str; described::DEVICE_KEYS.len()] =
@@ -170,6 +170,11 @@ pub(crate) fn read(
     check_driver_keys(&reader, driver);
     let namespaces = opcua::namespaces(&reader);
     let (access, read_only) = read_access(&reader, &layers.tables);
+    let (access, read_only) = match reader.entry("driver") {
+        // What the gateway tells of itself can't be set.
+        Some(entry) if driver == Driver::House => (Access::ReadOnly, Some(entry.key_place)),
+        _ => (access, read_only),
+    };
     let rates = read_rates(&reader);
     let rate = if reader.entry("rate").is_some() { tag::rate_of(&reader, &rates) } else { None };
     let order = reader.entry("order").and_then(|_| point::order(&reader));
@@ -187,6 +192,9 @@ pub(crate) fn read(
         Driver::Plugin => plugin::read(&reader, name, manifest.as_ref())
             .map(|link| (Reach::Own(Box::new(link)), Quirks::default())),
         Driver::Modbus => read_reach(&reader, name),
+        Driver::House => {
+            house::read(&reader, name).map(|link| (Reach::Own(Box::new(link)), Quirks::default()))
+        }
         Driver::OpcUa => opcua::read(&reader, name, &namespaces, &scope, files.dir)
             .map(|link| (Reach::Own(Box::new(link)), Quirks::default())),
     };
@@ -236,6 +244,8 @@ pub(crate) enum Driver {
     OpcUa,
     /// In a process of its own.
     Plugin,
+    /// The gateway itself.
+    House,
 }
 
 /// Reports keys that mean nothing to the device's driver.
@@ -251,6 +261,9 @@ fn check_driver_keys(reader: &Reader<'_>, driver: Driver) {
         }
         Driver::OpcUa => opcua::refuse_keys(reader),
         Driver::Plugin => plugin::refuse_keys(reader, &[&OPCUA_KEYS, &OPCUA_SHARED_KEYS]),
+        Driver::House => {
+            house::refuse_keys(reader, &[&OPCUA_KEYS, &OPCUA_SHARED_KEYS, &PLUGIN_KEYS]);
+        }
     }
 }
 
@@ -264,6 +277,7 @@ fn read_driver(reader: &Reader<'_>) -> Option<Option<Driver>> {
     let words = [
         ("modbus", Some(Driver::Modbus)),
         ("opcua", Some(Driver::OpcUa)),
+        ("gateway", Some(Driver::House)),
         ("sensor", None),
         ("plugin:NAME", None),
     ];

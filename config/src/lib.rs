@@ -32,6 +32,7 @@ mod filter;
 mod finding;
 mod foreign;
 mod gateway;
+mod house;
 #[cfg(test)]
 mod ignored;
 mod integrate;

@@ -215,7 +215,10 @@ fn part(text: &Text<'_>, start: usize, len: usize) -> Place {
 /// `echo` and `inflight` against what the link is; the echo goes into the plan.
 pub(crate) fn check_keys(reader: &Reader<'_>, transport: &mut Transport) {
     match transport {
-        Transport::ModbusTcp { .. } | Transport::OpcUa(_) | Transport::Plugin(_) => {
+        Transport::ModbusTcp { .. }
+        | Transport::OpcUa(_)
+        | Transport::Plugin(_)
+        | Transport::House(_) => {
             if let Some(echo) = reader.entry("echo") {
                 let finding = Finding::new(&texts::KEY_OF_LINE, echo.key_place);
                 reader.log.report(finding.with("key", "echo"));
@@ -277,7 +280,7 @@ pub(crate) fn port(transport: &Transport) -> Option<String> {
             Some(serial.path.components().collect::<PathBuf>().display().to_string())
         }
         // Its users are told apart by their sessions; whom a plugin asks only it knows.
-        Transport::OpcUa(_) | Transport::Plugin(_) => None,
+        Transport::OpcUa(_) | Transport::Plugin(_) | Transport::House(_) => None,
     }
 }
 

@@ -182,9 +182,12 @@ impl Budget {
             Transport::ModbusLine(line) => {
                 line.retries = self.retries.map_or(0, |retries| retries.value as u8);
             }
-            Transport::ModbusTcp { .. } | Transport::OpcUa(_) | Transport::Plugin(_) => {
+            Transport::ModbusTcp { .. }
+            | Transport::OpcUa(_)
+            | Transport::Plugin(_)
+            | Transport::House(_) => {
                 self.no_retries(log);
-            },
+            }
         }
         if let Some(rate) = self.requests_per_second {
             plan.inflight = 1;

@@ -16,6 +16,7 @@ use crate::each::{self, Except};
 use crate::files::{self, Document, Files};
 use crate::finding::{Finding, Findings, Log};
 use crate::gateway::{self, GatewayFile};
+use crate::house;
 use crate::keys;
 use crate::line;
 use crate::link::{self, LinkDraft};
@@ -100,6 +101,8 @@ pub(crate) struct Field {
     pub(crate) calcs: Vec<Pending>,
     /// Numbers of the groups of alarms.
     pub(crate) alarm_groups: HashMap<(DeviceId, String), u32>,
+    /// Tags of the gateway itself and where their `at` stands.
+    pub(crate) house: Vec<(TagId, Place)>,
 }
 
 fn build(log: &Log, files: &Files) -> Option<Plan> {
@@ -117,6 +120,7 @@ fn build(log: &Log, files: &Files) -> Option<Plan> {
     check_unused(log, files, &field, &overrides);
     collisions::check_endpoints(log, &field.links);
     line::check_ports(log, &field.links);
+    house::check(log, &field);
     collisions::check_case(log, &field.entries, &field.device_names);
     sharing::check(log, &field, &field.device_names);
     traffic::check(log, &field);
@@ -382,6 +386,9 @@ fn group_tags(field: &mut Field, device: DeviceId, tags: &[TagDraft]) -> Vec<Gro
             let id = add_tag(field, device, tag, point, element);
             groups[position].2.push(id);
             ids.push(id);
+            if let PointPlan::House(_) = point {
+                field.house.push((id, tag.at_place));
+            }
         }
     }
     derived::add(field, device, tags, &ids);

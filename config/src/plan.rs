@@ -204,6 +204,8 @@ pub enum Transport {
     OpcUa(Box<OpcUaPlan>),
     /// A driver in a process of its own.
     Plugin(Box<PluginPlan>),
+    /// What the gateway knows of itself: where the files of the kernel are, `/` but in tests.
+    House(PathBuf),
 }
 
 /// A link and the groups read over it.

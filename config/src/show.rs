@@ -80,6 +80,11 @@ fn write_head(out: &mut String, plan: &Plan, position: usize) {
         let _ = writeln!(out, "  security     {}, {timeout} timeout", server.security);
         return;
     }
+    if let Transport::House(root) = transport {
+        let _ =
+            writeln!(out, "  tells        of the gateway itself, files below {}", root.display());
+        return;
+    }
     if let Transport::Plugin(plugin) = transport {
         let timeout = show_duration(*timeout);
         let _ = writeln!(out, "  driver       {transport}, {timeout} timeout");
@@ -121,6 +126,7 @@ fn write_tag(out: &mut String, plan: &Plan, tag: &TagPlan, entry: &TagEntry) {
             write!(out, "    {events}{}{field}{element} {type_name}", point.node)
         }
         PointPlan::Plugin(point) => write!(out, "    {} {type_name}", point.at),
+        PointPlan::House(fact) => write!(out, "    {fact} {type_name}"),
         PointPlan::Computed => write!(out, "    computed, {type_name}"),
     };
     if let Some(point) = tag.point.modbus().filter(|point| point.width() > 1)

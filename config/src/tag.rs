@@ -27,7 +27,7 @@ use crate::source::Place;
 use crate::texts::{self, phrase};
 use crate::tree::{Table as TomlTable, Value};
 use crate::window::{self, WindowDraft};
-use crate::{filter, limits, names, node, standard, swing, units, versions, write};
+use crate::{filter, house, limits, names, node, standard, swing, units, versions, write};
 
 /// Every key of a tag.
 pub(crate) const KEYS: [&str; TAG_KEYS.len()] = keys::names(TAG_KEYS);
@@ -132,6 +132,7 @@ pub(crate) fn read(
         Driver::Modbus => read_registers(&reader, around),
         Driver::OpcUa => read_node(&reader, around),
         Driver::Plugin => read_plugin(&reader, around),
+        Driver::House => read_fact(&reader),
     };
     let data_type = spot.data_type;
 
@@ -153,11 +154,15 @@ pub(crate) fn read(
     let grid = calc.as_ref().and_then(|calc| calc.grid);
     let period = grid.map_or(period, |(every, _)| every);
     let unit = standard::unit(&reader, standard);
-    let unit_code = unit.as_ref().map_or("", |unit| units::check(log, &unit.value, unit.place));
+    let unit_code = match &unit {
+        Some(unit) => units::check(log, &unit.value, unit.place),
+        None => units::check(log, spot.unit, name_place),
+    };
     let kind = reader
         .word("kind", &[("gauge", TagKind::Gauge), ("counter", TagKind::Counter)])
         .map(|kind| kind.value)
         .or(standard.map(|standard| standard.value.kind))
+        .or(spot.kind)
         .unwrap_or(TagKind::Gauge);
     if let (TagKind::Counter, Some(false), Some(entry)) =
         (kind, data_type.map(is_number), reader.entry("kind"))
@@ -201,7 +206,7 @@ pub(crate) fn read(
         period,
         rate_place,
         scaling: scaling?.scaling,
-        unit: unit.map(|unit| unit.value.into_owned()).unwrap_or_default(),
+        unit: unit.map_or_else(|| spot.unit.to_owned(), |unit| unit.value.into_owned()),
         unit_code,
         valid: valid.map(|valid| valid.value),
         kind,
@@ -251,12 +256,16 @@ struct Spot {
     table: Option<Table>,
     is_array: bool,
     points: Option<(Place, Vec<PointPlan>)>,
+    /// What it is measured in when the map says nothing.
+    unit: &'static str,
+    /// Whether it only grows, when the map says nothing.
+    kind: Option<TagKind>,
 }
 
 /// `type` of a tag that is computed; it has no place on the device.
 fn read_computed(reader: &Reader<'_>, calc: Option<&CalcDraft>) -> Spot {
     let points = calc.map(|calc| (calc.place, vec![PointPlan::Computed]));
-    Spot { data_type: calc::data_type(reader), table: None, is_array: false, points }
+    Spot { data_type: calc::data_type(reader), points, ..Spot::default() }
 }
 
 /// `at`, `type` and `order` of a Modbus tag.
@@ -291,6 +300,7 @@ fn read_registers(reader: &Reader<'_>, around: &Surroundings<'_>) -> Spot {
         table: address.map(|address| address.table),
         is_array: shape.is_some_and(|shape| shape.count.is_some()),
         points: points(),
+        ..Spot::default()
     }
 }
 
@@ -300,13 +310,19 @@ fn read_node(reader: &Reader<'_>, around: &Surroundings<'_>) -> Spot {
     let (browsed, polled) = (around.browsed, around.is_polled);
     let spot = node::read(reader, around.namespaces, browsed, polled);
     let node::NodeSpot { data_type, is_array, points } = spot;
-    Spot { data_type, table: None, is_array, points }
+    Spot { data_type, is_array, points, ..Spot::default() }
+}
+
+/// What the gateway tells of itself.
+fn read_fact(reader: &Reader<'_>) -> Spot {
+    let house::HouseSpot { data_type, points, unit, kind } = house::read_tag(reader);
+    Spot { data_type, table: None, is_array: false, points, unit, kind }
 }
 
 /// Where a plugin finds a tag and what type it has.
 fn read_plugin(reader: &Reader<'_>, around: &Surroundings<'_>) -> Spot {
     let node::NodeSpot { data_type, is_array, points } = plugin::read_tag(reader, around.manifest);
-    Spot { data_type, table: None, is_array, points }
+    Spot { data_type, is_array, points, ..Spot::default() }
 }
 
 /// `tag` says "not for this type": one text for all keys that need a number.

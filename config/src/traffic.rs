@@ -118,7 +118,7 @@ pub(crate) fn check(log: &Log, field: &Field) {
     for (link, places) in field.links.iter().zip(&field.rate_places) {
         let speed = match &link.plan.transport {
             // The server is asked for what it has, and says so when it can't.
-            Transport::OpcUa(_) | Transport::Plugin(_) => continue,
+            Transport::OpcUa(_) | Transport::Plugin(_) | Transport::House(_) => continue,
             Transport::ModbusTcp { .. } => None,
             Transport::ModbusLine(line) => Some(Speed::of(line)),
         };
@@ -215,7 +215,10 @@ fn share(
     let points: Vec<(TagId, Point)> = group.tags.iter().filter_map(point).collect();
     let join = match &link.transport {
         _ if !link.join => Join::Never,
-        Transport::ModbusTcp { .. } | Transport::OpcUa(_) | Transport::Plugin(_) => Join::DEFAULT,
+        Transport::ModbusTcp { .. }
+        | Transport::OpcUa(_)
+        | Transport::Plugin(_)
+        | Transport::House(_) => Join::DEFAULT,
         Transport::ModbusLine(line) => {
             Join::Gap(timing_of_driver(line).break_even(PLANNED_TURNAROUND))
         }

@@ -32,7 +32,7 @@ super::keys! {
 
     /// Keys that a profile and a device share; the device's win.
     SHARED_KEYS = {
-        "driver": Kind::WordOrPlugin(&["modbus", "opcua", "sensor"]), Optional,
+        "driver": Kind::WordOrPlugin(&["modbus", "opcua", "gateway", "sensor"]), Optional,
             "How the device speaks; given by the profile or the device." / "设备的通信方式；由设备类型或设备给出。", "driver = \"modbus\"";
         "title": Kind::Bilingual, Optional,
             "What people call it." / "人们如何称呼它。", "title = { en = \"Roaster safety system\", zh = \"焙烧炉安全仪表系统\" }";

@@ -138,6 +138,7 @@ impl fmt::Display for Transport {
             Self::ModbusTcp { host, port } => write!(f, "tcp://{host}:{port}"),
             Self::OpcUa(server) => f.write_str(&server.urls.join(", ")),
             Self::Plugin(plugin) => write!(f, "plugin:{}", plugin.name),
+            Self::House(root) => write!(f, "gateway:{}", root.display()),
             Self::ModbusLine(LinePlan { carrier, framing, .. }) => {
                 let mode = match framing {
                     Framing::Rtu => "rtu",

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use forehearth_house::Fact;
 use forehearth_modbus::Point;
 
 use super::{AtPlan, PasswordSource};
@@ -101,6 +102,8 @@ pub enum PointPlan {
     Modbus(Point),
     /// In a node.
     OpcUa(Arc<NodePlan>),
+    /// The gateway tells it of itself.
+    House(Fact),
     /// Wherever its plugin says.
     Plugin(Arc<AtPlan>),
     /// Nowhere: it is computed of other tags.
@@ -153,7 +156,7 @@ impl PointPlan {
     pub const fn modbus(&self) -> Option<Point> {
         match self {
             Self::Modbus(point) => Some(*point),
-            Self::OpcUa(_) | Self::Plugin(_) | Self::Computed => None,
+            Self::OpcUa(_) | Self::Plugin(_) | Self::House(_) | Self::Computed => None,
         }
     }
 
@@ -161,7 +164,7 @@ impl PointPlan {
     #[must_use]
     pub fn node(&self) -> Option<&NodePlan> {
         match self {
-            Self::Modbus(_) | Self::Plugin(_) | Self::Computed => None,
+            Self::Modbus(_) | Self::Plugin(_) | Self::House(_) | Self::Computed => None,
             Self::OpcUa(node) => Some(node),
         }
     }

@@ -6,6 +6,7 @@
 mod calc;
 mod files;
 mod gateway;
+mod house;
 mod lines;
 mod links;
 mod names;
@@ -66,6 +67,7 @@ use table;
 pub(crate) use calc::*;
 pub(crate) use files::*;
 pub(crate) use gateway::*;
+pub(crate) use house::*;
 pub(crate) use lines::*;
 pub(crate) use links::*;
 pub(crate) use names::*;
@@ -86,6 +88,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static CodeText> {
         calc::TABLE,
         links::TABLE,
         lines::TABLE,
+        house::TABLE,
         profiles::TABLE,
         gateway::TABLE,
         names::TABLE,
