@@ -53,8 +53,7 @@ fn a_node_is_asked_and_its_map_passes_the_check() {
 fn a_file_that_is_there_is_left_alone() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let path = file.path().to_str().unwrap();
-    let scan =
-        ["scan", "node", &node(), "--unit", "7", "--config", "/nowhere", "--write", path];
+    let scan = ["scan", "node", &node(), "--unit", "7", "--config", "/nowhere", "--write", path];
     let output = forehearth(&scan);
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
     assert_eq!(fs::read(file.path()).unwrap(), b"");
