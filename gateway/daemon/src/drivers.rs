@@ -19,7 +19,8 @@ use tokio::sync::{mpsc, watch};
 
 use crate::desk::Orders;
 use crate::lessons::Lessons;
-use crate::{clock, lines, plugins};
+use crate::rooms::Rooms;
+use crate::{clock, house, lines, plugins};
 
 #[cfg(feature = "opcua")]
 use {
@@ -87,6 +88,14 @@ impl LinkTask {
         }
     }
 
+    /// What it reports of its units; only Modbus does.
+    pub fn report(&self) -> Option<Arc<ReportReader>> {
+        match self {
+            Self::Poll(_, _, Some((_, report))) => Some(Arc::new(report.clone())),
+            _ => None,
+        }
+    }
+
     /// The way to it, if any of its tags may be written.
     pub fn orders(&self) -> Option<Orders> {
         match self {
@@ -123,6 +132,7 @@ pub fn tasks(
     wanted: &[(LinkId, LinkId)],
     state: &Path,
     scans: &mpsc::Sender<Polled>,
+    rooms: &Arc<Rooms>,
     start: Instant,
 ) -> Result<Vec<LinkTask>, DriverError> {
     #[cfg(feature = "opcua")]
@@ -139,6 +149,10 @@ pub fn tasks(
                 Transport::ModbusLine(line) => bench.line(line)?,
                 Transport::OpcUa(server) => bench.opcua(server, &identity)?,
                 Transport::Plugin(plugin) => bench.plugin(plugin),
+                Transport::House(root) => {
+                    let driver = house::driver(plan, link, root, state, rooms);
+                    bench.poller(Box::new(driver), None)
+                }
             });
         }
         first_group += u32::try_from(link.groups.len()).unwrap_or(u32::MAX);

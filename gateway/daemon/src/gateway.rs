@@ -107,6 +107,7 @@ pub async fn run(
         conditioner: Arc::clone(&conditioner),
         buffer: Arc::clone(&buffer),
         links: Default::default(),
+        reports: Default::default(),
         brokers: Default::default(),
         standing: Default::default(),
         commands: Default::default(),

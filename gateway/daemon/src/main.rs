@@ -15,6 +15,7 @@ mod crew;
 mod desk;
 mod drivers;
 mod gateway;
+mod house;
 mod idiom;
 mod lessons;
 mod lines;

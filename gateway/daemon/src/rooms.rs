@@ -25,6 +25,8 @@ pub struct Rooms {
     pub buffer: Arc<Buffer>,
     /// Field links with their names.
     pub links: Named<forehearth_source::LinkStatus>,
+    /// What Modbus links report of their units.
+    pub reports: Named<forehearth_driver_modbus::ReportReader>,
     /// Broker links with their names.
     pub brokers: Named<forehearth_publish::LinkStatus>,
     /// How the plan in force came to be.
@@ -65,6 +67,7 @@ impl Rooms {
         let problems = problems(&ledger, &buffer);
         let warnings = warnings(&reload);
         let usage = usage();
+        let (units, units_hidden) = crate::house::units(self);
         Snapshot {
             healthy: problems.is_empty(),
             problems,
@@ -85,6 +88,8 @@ impl Rooms {
             destinations: ledger.destinations.into_iter().map(books).collect(),
             brokers: self.brokers.get().iter().map(|(name, status)| broker(name, status)).collect(),
             links: self.links.get().iter().map(|(name, status)| link(name, status)).collect(),
+            units,
+            units_hidden,
             buffer,
             memory_bytes: usage.0,
             cpu_ms: usage.1,
@@ -213,7 +218,7 @@ fn link(name: &str, status: &forehearth_source::LinkStatus) -> LinkState {
 
 /// Resident memory in bytes and processor time in milliseconds of this
 /// process; zeros where /proc can't be read.
-fn usage() -> (u64, u64) {
+pub fn usage() -> (u64, u64) {
     let memory = std::fs::read_to_string("/proc/self/statm")
         .ok()
         .and_then(|text| text.split(' ').nth(1)?.parse::<u64>().ok())

@@ -164,11 +164,15 @@ impl Counter {
     fn devices(&self) -> Value {
         let plan = self.rooms.conditioner.plan();
         let links = self.rooms.links.get();
+        let reports = self.rooms.reports.get();
         let of = |(place, link): (usize, &forehearth_config::LinkPlan)| {
             let status = links.iter().find(|(name, _)| *name == link.name);
             let now = status.map(|(_, status)| status.snapshot());
             let counters = now.as_ref().map(|now| now.counters).unwrap_or_default();
             let place = u32::try_from(place).map_or(LinkId(u32::MAX), LinkId);
+            let report = reports.iter().find(|(name, _)| *name == link.name);
+            let report = report.map(|(_, report)| &**report);
+            let (units, learned) = crate::house::stat(&link.name, report);
             let devices = plan.catalogue.devices.iter().zip(&plan.devices);
             let devices = devices.filter(|(_, device)| device.link == place);
             json!({
@@ -193,6 +197,8 @@ impl Counter {
                     "device": entry.name,
                     "unit": device.unit,
                 })).collect::<Vec<_>>(),
+                "units": units,
+                "learned": learned,
                 "groups": link.groups.iter().map(|group| json!({
                     "device": plan.catalogue.devices[group.device.index()].name,
                     "period_ms": millis(group.period),

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use forehearth_buffer::Buffer;
 use forehearth_config::{BrokerFormat, BrokerPlan, BufferPlan, Plan, Succession, succession};
+use forehearth_driver_modbus::ReportReader;
 use forehearth_model::{CatalogueHash, LinkId};
 use forehearth_publish::{Destination, HealthSource, Incoming, Intake};
 use forehearth_source::Polled;
@@ -78,6 +79,7 @@ pub struct Works {
 struct Link {
     task: LinkId,
     orders: Option<Orders>,
+    report: Option<Arc<ReportReader>>,
     member: Member<forehearth_source::LinkStatus>,
 }
 
@@ -212,9 +214,10 @@ impl Works {
         let made = {
             let (plan, wanted) = (Arc::clone(plan), wanted.clone());
             let (state, scans) = (self.ground.state.clone(), self.ground.scans.clone());
+            let rooms = Arc::clone(&self.ground.rooms);
             // At the first start the certificate for OPC UA is made, which takes seconds.
             tokio::task::spawn_blocking(move || {
-                drivers::tasks(&plan, &wanted, &state, &scans, start)
+                drivers::tasks(&plan, &wanted, &state, &scans, &rooms, start)
             })
         };
         let links =
@@ -240,9 +243,9 @@ impl Works {
         links.resize_with(plan.links.len(), || None);
         for (place, id, task) in made.links {
             let name = &plan.links[place.index()].name;
-            let orders = task.orders();
+            let (orders, report) = (task.orders(), task.report());
             let member = Member::start("link", name, task.status(), move |stop| task.run(stop));
-            links[place.index()] = Some(Link { task: id, orders, member });
+            links[place.index()] = Some(Link { task: id, orders, report, member });
         }
         brokers.resize_with(plan.brokers.len(), || None);
         let known = self.ground.rooms.brokers.get();
@@ -264,6 +267,8 @@ impl Works {
         self.brokers = brokers.into_iter().flatten().collect();
         let of = |link: &Link| (link.member.name.clone(), Arc::clone(&link.member.status));
         self.ground.rooms.links.set(self.links.iter().map(of).collect());
+        let of = |link: &Link| Some((link.member.name.clone(), Arc::clone(link.report.as_ref()?)));
+        self.ground.rooms.reports.set(self.links.iter().filter_map(of).collect());
         let of = |member: &Member<_>| (member.name.clone(), Arc::clone(&member.status));
         self.ground.rooms.brokers.set(self.brokers.iter().map(of).collect());
     }

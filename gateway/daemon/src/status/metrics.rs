@@ -139,6 +139,7 @@ pub fn render(snapshot: &Snapshot) -> String {
             )
         }),
     );
+    units(&mut page, snapshot);
     page.text
 }
 
@@ -179,6 +180,39 @@ impl Page {
             }
         }
     }
+}
+
+/// Modbus units; as many labels as the snapshot has units.
+fn units(page: &mut Page, snapshot: &Snapshot) {
+    page.head(
+        "forehearth_unit",
+        "gauge",
+        "Modbus units: up is 1 or 0, round trips are microseconds, the rest are totals.",
+    );
+    for u in &snapshot.units {
+        let unit = u.unit.to_string();
+        let values = [
+            ("up", Some(u64::from(u.up))),
+            ("requests", Some(u.requests)),
+            ("answers", Some(u.answers)),
+            ("timeouts", Some(u.timeouts)),
+            ("late", Some(u.late)),
+            ("noise", Some(u.noise)),
+            ("exceptions", Some(u.exceptions)),
+            ("crc_errors", Some(u.crc_errors)),
+            ("surprises", Some(u.surprises)),
+            ("refuted", Some(u.refuted)),
+            ("round_trip_p50", u.round_trip_p50_us),
+            ("round_trip_p99", u.round_trip_p99_us),
+        ];
+        for (what, value) in values {
+            let Some(value) = value else { continue };
+            let labels = [("link", u.link.as_str()), ("unit", &unit), ("what", what)];
+            page.line("forehearth_unit", &labels, value);
+        }
+    }
+    page.head("forehearth_units_hidden", "gauge", "Units that are not shown: there are too many.");
+    page.line("forehearth_units_hidden", &[], snapshot.units_hidden);
 }
 
 /// Label values escape backslash, quote and newline.

@@ -10,4 +10,5 @@ pub use codes::explain;
 pub use server::serve;
 pub use snapshot::{
     BrokerState, BufferState, DestinationBooks, LinkState, Problem, ReloadState, Snapshot,
+    UnitState,
 };

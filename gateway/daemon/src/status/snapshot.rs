@@ -43,6 +43,10 @@ pub struct Snapshot {
     pub brokers: Vec<BrokerState>,
     /// One per link.
     pub links: Vec<LinkState>,
+    /// Modbus units, as many as are shown.
+    pub units: Vec<UnitState>,
+    /// Units that are not shown because there are too many.
+    pub units_hidden: u64,
     /// The buffer on disk.
     pub buffer: BufferState,
     /// Resident memory of the process in bytes.
@@ -155,6 +159,39 @@ pub struct LinkState {
     pub stray: u64,
     /// Exception answers.
     pub exceptions: u64,
+}
+
+/// How a Modbus unit does; counters are since its link was made.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct UnitState {
+    /// Its link.
+    pub link: String,
+    /// Its id.
+    pub unit: u8,
+    /// Whether it answers.
+    pub up: bool,
+    /// Questions asked, probes included.
+    pub requests: u64,
+    /// Answers with data.
+    pub answers: u64,
+    /// Questions that got no answer in time.
+    pub timeouts: u64,
+    /// Answers after their deadline, dropped.
+    pub late: u64,
+    /// Questions in whose place only noise was heard.
+    pub noise: u64,
+    /// Exception answers.
+    pub exceptions: u64,
+    /// Answers with a wrong checksum, or cut off.
+    pub crc_errors: u64,
+    /// Values read again because they were surprising.
+    pub surprises: u64,
+    /// Those that the second read did not confirm.
+    pub refuted: u64,
+    /// Half of its answers came within these microseconds; at most 19 % too long.
+    pub round_trip_p50_us: Option<u64>,
+    /// The same of 99 of 100.
+    pub round_trip_p99_us: Option<u64>,
 }
 
 /// How the buffer does.

@@ -105,7 +105,8 @@ fn device_reach(plan: &Plan, position: usize) -> DeviceReach {
     let device = &plan.devices[position];
     let link = &plan.links[device.link.0 as usize];
     let (security, unsigned) = security(link);
-    let is_modbus = !matches!(link.transport, Transport::OpcUa(_) | Transport::Plugin(_));
+    let is_modbus =
+        matches!(link.transport, Transport::ModbusTcp { .. } | Transport::ModbusLine(_));
     DeviceReach {
         name: plan.catalogue.devices[position].name.clone(),
         peer: peer(link),
@@ -128,6 +129,7 @@ fn peer(link: &LinkPlan) -> String {
             CarrierPlan::Tcp { host, port } => format!("serial server {host}:{port}"),
         },
         Transport::OpcUa(server) => server.urls.join(", "),
+        Transport::House(root) => format!("files below {}", root.display()),
         Transport::Plugin(plugin) => {
             format!("whomever the process {} asks", plugin.command.display())
         }
@@ -140,6 +142,7 @@ fn security(link: &LinkPlan) -> (String, bool) {
             let trust = if !server.trust.is_empty() { ", pinned certificate" } else { "" };
             (format!("{}{trust}", server.security), server.security == "None")
         }
+        Transport::House(_) => ("nobody is asked".to_owned(), false),
         Transport::Plugin(_) => ("whatever its process does".to_owned(), true),
         _ => ("none (Modbus has none)".to_owned(), false),
     }
@@ -153,6 +156,9 @@ fn requests(plan: &Plan, position: usize, link: &LinkPlan) -> Vec<String> {
         let writes = tags.iter().any(|tag| tag.write.is_some()).then_some("Write");
         let services = ["Read", "Browse", "Subscribe", "HistoryRead"].into_iter().chain(writes);
         return services.map(str::to_owned).collect();
+    }
+    if let Transport::House(_) = link.transport {
+        return vec!["files are read".to_owned()];
     }
     if let Transport::Plugin(_) = link.transport {
         return vec!["whatever its process does".to_owned()];
