@@ -15,7 +15,8 @@
  * Orders, with an errno or milliseconds:
  *
  *   write N    writing and resizing       make N   new files and folders
- *   open N     opening for writing        remove N  removing and renaming
+ *   open N     opening for writing        handle N  opening at all
+ *   remove N   removing and renaming
  *   flush N    every flush                flush-once N   the next one
  *   slow MS    a flush takes this long   lie 1     a flush does nothing and says it did
  *
@@ -185,6 +186,7 @@ int ftruncate64(int fd, off64_t len) {
 
 static int may_open(const char *path, int flags) {
     if (!below_root(path)) return 1;
+    if (fails("handle")) return 0;
     if ((flags & O_ACCMODE) != O_RDONLY && fails("open")) return 0;
     int before = errno, is_new = (flags & O_CREAT) && access(path, F_OK) != 0;
     errno = before;
