@@ -15,6 +15,7 @@
 mod address;
 mod backoff;
 mod board;
+mod depth;
 mod event;
 mod explore;
 mod fault;
@@ -37,6 +38,7 @@ mod token;
 mod trust;
 mod value;
 mod view;
+mod wire;
 mod write;
 
 pub use address::{Address, Part};

@@ -13,8 +13,8 @@ use std::time::Duration;
 use forehearth_driver::BoxFuture;
 use opcua::client::services::{ActivateSession, CreateSession};
 use opcua::client::transport::{
-    Connector, RequestRecv, ReverseTcpConnector, SecureChannelEventLoop, SecureChannelState,
-    TcpConnector, TcpTransport, TransportConfiguration, TransportPollResult,
+    Connector, RequestRecv, SecureChannelEventLoop, SecureChannelState, TransportConfiguration,
+    TransportPollResult,
 };
 use opcua::client::{AsyncSecureChannel, IdentityToken, SessionRetryPolicy, UARequest};
 use opcua::core::{RequestMessage, ResponseMessage};
@@ -34,6 +34,7 @@ use crate::fault::Fault;
 use crate::security::{self, Security};
 use crate::settings::{Settings, User};
 use crate::token::TokenAge;
+use crate::wire::{CHUNK, Called, Calling, Wire};
 
 /// How long a server is asked to keep a session nobody uses, in ms. Chosen:
 /// twice the outage a server is asked to keep values for by default.
@@ -41,9 +42,7 @@ const SESSION_TIMEOUT: f64 = 120_000.0;
 
 /// Largest message taken, in bytes. Chosen: 1,000 values of 4 KiB, four times
 /// over; bounds what a lying server can make us keep.
-const LARGEST_MESSAGE: usize = 16 << 20;
-/// Largest chunk, in bytes: 64 KiB, the usual default of servers.
-const CHUNK: usize = 65_536;
+pub(crate) const LARGEST_MESSAGE: usize = 16 << 20;
 /// Longest text or byte string in a value.
 const LONGEST_TEXT: usize = 1 << 20;
 /// Longest array; a notification for every item of a large subscription
@@ -301,17 +300,9 @@ impl Session {
         ));
         let url = endpoint.endpoint_url.as_ref();
         let (mut events, state) = match settings.reverse {
-            None => {
-                let inner = TcpConnector::new(url)?;
-                dial(&channel, settings.timeout, inner).await?
-            }
+            None => dial(&channel, settings.timeout, Calling { url: url.to_owned() }).await?,
             Some(listen) => {
-                let expected = url.to_owned();
-                let known = move |said: &str, _server: &str| {
-                    let same = said.trim_end_matches('/') == expected.trim_end_matches('/');
-                    if same { Ok(()) } else { Err(StatusCode::BadTcpEndpointUrlInvalid) }
-                };
-                let inner = ReverseTcpConnector::new_address(listen, known, endpoint.clone());
+                let inner = Called { listen, endpoint: endpoint.clone() };
                 dial(&channel, REVERSE_PATIENCE, inner).await?
             }
         };
@@ -331,11 +322,11 @@ impl Session {
 }
 
 /// Opens the channel over what `inner` connects.
-async fn dial<C: Connector<Transport = TcpTransport> + Send + Sync>(
+async fn dial<C: Connector<Transport = Wire> + Send + Sync>(
     channel: &AsyncSecureChannel,
     patience: Duration,
     inner: C,
-) -> Result<(SecureChannelEventLoop<TcpTransport>, Arc<SecureChannelState>), Fault> {
+) -> Result<(SecureChannelEventLoop<Wire>, Arc<SecureChannelState>), Fault> {
     let tap = Tap { inner, state: Mutex::new(None) };
     let events = within(patience, channel.connect_no_retry(&tap)).await.map_err(Fault::absent)?;
     let state = tap
@@ -352,15 +343,15 @@ struct Tap<C> {
     state: Mutex<Option<Arc<SecureChannelState>>>,
 }
 
-impl<C: Connector<Transport = TcpTransport> + Send + Sync> Connector for Tap<C> {
-    type Transport = TcpTransport;
+impl<C: Connector<Transport = Wire> + Send + Sync> Connector for Tap<C> {
+    type Transport = Wire;
 
     async fn connect(
         &self,
         channel: Arc<SecureChannelState>,
         outgoing: RequestRecv,
         config: TransportConfiguration,
-    ) -> Result<TcpTransport, Error> {
+    ) -> Result<Wire, Error> {
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&channel));
         self.inner.connect(channel, outgoing, config).await
     }
