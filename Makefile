@@ -28,10 +28,15 @@ test: ## Format, lints, docs, unit, property and end-to-end tests. Starts its ow
 SEEDS ?= 10000
 # Hostile answers of Modbus devices. make test: 1,500.
 HOSTILE ?= 100000
+# Power cuts and kill -9 of the gateway. make test: 10 and 8.
+CUTS ?= 60
+KILLS ?= 100
 
-soak: ## The buffer under SEEDS histories of faults, Modbus under HOSTILE wrong answers; a seed that fails is printed.
+soak: ## The buffer under SEEDS histories of faults, the gateway under CUTS and KILLS, Modbus under HOSTILE wrong answers; a seed that fails is printed.
 	FOREHEARTH_SEEDS=$(SEEDS) cargo test --locked --package forehearth-buffer --lib -- --nocapture chance
 	@$(MAKE) --no-print-directory binaries
+	FOREHEARTH_CUTS=$(CUTS) cargo test --locked --package forehearth-tests --test power -- --nocapture power_cuts
+	FOREHEARTH_KILLS=$(KILLS) cargo test --locked --package forehearth-tests --test kills -- --nocapture kills_at
 	FOREHEARTH_HOSTILE=$(HOSTILE) cargo test --locked --package forehearth-tests --test modbus -- --nocapture --test-threads 1 wrong_value hostile
 
 # Seconds for each target of protocols/modbus/fuzz.
