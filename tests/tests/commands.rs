@@ -44,6 +44,39 @@ fn map(port: u16) -> Map {
     Map::new().broker("plant", port, "format = \"native\"\ncommands = true")
 }
 
+/// A furnace, a spy on its wire, and an operator at the broker.
+struct Stage {
+    devices: Devices,
+    spy: Spy,
+    consumer: NativeConsumer,
+    operator: Operator,
+    gateway: Gateway,
+    _broker: Mosquitto,
+}
+
+impl Stage {
+    /// Set and running, with this map for the broker's port.
+    fn set(map: impl FnOnce(u16) -> Map) -> Self {
+        let devices = Devices::start(1, &registers());
+        let spy = Spy::before(devices.ports()[0]);
+        let broker = Mosquitto::start();
+        let consumer = NativeConsumer::start(broker.port());
+        let operator = Operator::start(broker.port());
+        let mut gateway = Gateway::new(&map(broker.port()).written(&furnace(spy.port())));
+        gateway.start();
+        arrives(&consumer, "setpoint", &json!(950.0));
+        Self { devices, spy, consumer, operator, gateway, _broker: broker }
+    }
+
+    /// Waits until the device was read some more times.
+    fn read_on(&self) {
+        let reads = self.spy.asked().len();
+        eventually(10 * SECOND, "the device is read on", || {
+            (self.spy.asked().len() > reads + 10).then_some(())
+        });
+    }
+}
+
 /// Waits until the tag was read with this value.
 fn arrives(consumer: &NativeConsumer, tag: &str, value: &Value) {
     eventually(10 * SECOND, &format!("{tag} is {value}"), || {
@@ -54,55 +87,41 @@ fn arrives(consumer: &NativeConsumer, tag: &str, value: &Value) {
 
 #[test]
 fn a_command_is_written_read_back_answered_and_in_the_audit() {
-    let devices = Devices::start(1, &registers());
-    let spy = Spy::before(devices.ports()[0]);
-    let broker = Mosquitto::start();
-    let consumer = NativeConsumer::start(broker.port());
-    let operator = Operator::start(broker.port());
-    let mut gateway = Gateway::new(&map(broker.port()).written(&furnace(spy.port())));
-    gateway.start();
-    arrives(&consumer, "setpoint", &json!(950.0));
+    let mut stage = Stage::set(map);
 
-    let answer = operator.command("a", "furnace/setpoint", &json!(955.04));
+    let answer = stage.operator.command("a", "furnace/setpoint", &json!(955.04));
     assert_eq!((&answer["result"], &answer["value"]), (&json!("done"), &json!(955.0)), "{answer}");
-    arrives(&consumer, "setpoint", &json!(955.0));
-    let answer = operator.command("b", "furnace/lamp", &json!(true));
+    arrives(&stage.consumer, "setpoint", &json!(955.0));
+    let answer = stage.operator.command("b", "furnace/lamp", &json!(true));
     assert_eq!(answer["result"], "done", "{answer}");
-    arrives(&consumer, "lamp", &json!(true));
+    arrives(&stage.consumer, "lamp", &json!(true));
 
-    let written: Vec<u8> = spy.writes().iter().map(|asked| asked.function).collect();
-    assert_eq!(written.len(), 2, "one order is one write: {:?}", spy.writes());
-    gateway.assert_books_balance();
-    assert!(gateway.stop().success());
-    let audit = std::fs::read_to_string(gateway.state().join("audit.log")).unwrap();
+    let written: Vec<u8> = stage.spy.writes().iter().map(|asked| asked.function).collect();
+    assert_eq!(written.len(), 2, "one order is one write: {:?}", stage.spy.writes());
+    stage.gateway.assert_books_balance();
+    assert!(stage.gateway.stop().success());
+    let audit = std::fs::read_to_string(stage.gateway.state().join("audit.log")).unwrap();
     let lines: Vec<Value> = audit.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.len(), 4, "asked and ended, twice: {audit}");
     assert_eq!((&lines[0]["id"], &lines[0]["event"]), (&json!("a"), &json!("command")));
     assert_eq!((&lines[1]["outcome"], &lines[1]["read_back"]), (&json!("done"), &json!(955.0)));
-    let verified = gateway.ask(&["audit", "verify"]);
+    let verified = stage.gateway.ask(&["audit", "verify"]);
     assert!(verified.status.success(), "{verified:?}");
     let forged = audit.replacen("955.04", "955.05", 1);
-    std::fs::write(gateway.state().join("audit.log"), forged).unwrap();
-    let verified = gateway.ask(&["audit", "verify"]);
+    std::fs::write(stage.gateway.state().join("audit.log"), forged).unwrap();
+    let verified = stage.gateway.ask(&["audit", "verify"]);
     assert_eq!(verified.status.code(), Some(1), "{verified:?}");
 }
 
 #[test]
 fn what_may_not_be_written_never_leaves_and_garbage_drops_nothing() {
-    let devices = Devices::start(1, &registers());
-    let spy = Spy::before(devices.ports()[0]);
-    let broker = Mosquitto::start();
-    let consumer = NativeConsumer::start(broker.port());
-    let operator = Operator::start(broker.port());
-    let mut gateway = Gateway::new(&map(broker.port()).written(&furnace(spy.port())));
-    gateway.start();
-    arrives(&consumer, "setpoint", &json!(950.0));
+    let stage = Stage::set(map);
 
     for garbage in [&b""[..], b"{", b"[]", b"{\"id\":1}", b"\xff\xfe\x00", b"null", &[b'['; 4096]] {
-        operator.send_bytes(garbage);
+        stage.operator.send_bytes(garbage);
     }
     let refused = |id: &str, tag: &str, value: Value, code: &str| {
-        let answer = operator.command(id, tag, &value);
+        let answer = stage.operator.command(id, tag, &value);
         assert_eq!(answer["result"], "refused", "{answer}");
         assert!(answer["reason"].as_str().unwrap().contains(code), "{code}: {answer}");
     };
@@ -111,24 +130,23 @@ fn what_may_not_be_written_never_leaves_and_garbage_drops_nothing() {
     refused("3", "furnace/setpoint", json!("hot"), "misfit");
     refused("4", "furnace/measured", json!(950.0), "not-writable");
     refused("5", "furnace/nothing", json!(1), "");
-    operator.send("6", "furnace/setpoint", &json!(951.0), -1);
-    assert_eq!(operator.answer("6")["result"], "expired");
-    operator.send("7", "furnace/setpoint", &json!(951.0), 24 * 3600);
-    assert!(operator.answer("7")["reason"].as_str().unwrap().contains("expires-too-late"));
-    assert!(spy.writes().is_empty(), "{:?}", spy.writes());
+    stage.operator.send("6", "furnace/setpoint", &json!(951.0), -1);
+    assert_eq!(stage.operator.answer("6")["result"], "expired");
+    stage.operator.send("7", "furnace/setpoint", &json!(951.0), 24 * 3600);
+    assert!(stage.operator.answer("7")["reason"].as_str().unwrap().contains("expires-too-late"));
+    assert!(stage.spy.writes().is_empty(), "{:?}", stage.spy.writes());
 
-    assert_eq!(operator.command("8", "furnace/slow", &json!(5))["result"], "done");
+    assert_eq!(stage.operator.command("8", "furnace/slow", &json!(5))["result"], "done");
     refused("9", "furnace/slow", json!(6), "too-soon");
     // The same command a second time, as QoS 1 may deliver it.
-    operator.send("8", "furnace/slow", &json!(5), 5);
+    stage.operator.send("8", "furnace/slow", &json!(5), 5);
     let repeated = eventually(10 * SECOND, "an answer to the repeat", || {
-        operator.answers().into_iter().filter(|answer| answer["id"] == "8").nth(1)
+        stage.operator.answers().into_iter().filter(|answer| answer["id"] == "8").nth(1)
     });
     assert!(repeated["reason"].as_str().unwrap().contains("repeated"), "{repeated}");
-    assert_eq!(spy.writes().len(), 1);
-    gateway.assert_books_balance();
-    let reads = spy.asked().len();
-    eventually(10 * SECOND, "polling goes on", || (spy.asked().len() > reads + 5).then_some(()));
+    assert_eq!(stage.spy.writes().len(), 1);
+    stage.gateway.assert_books_balance();
+    stage.read_on();
 }
 
 /// The promise to a safety system, seen on its wire.
@@ -165,48 +183,27 @@ fn nothing_but_reads_ever_leaves_for_a_read_only_device() {
 
 #[test]
 fn without_commands_true_nothing_listens() {
-    let devices = Devices::start(1, &registers());
-    let spy = Spy::before(devices.ports()[0]);
-    let broker = Mosquitto::start();
-    let consumer = NativeConsumer::start(broker.port());
-    let operator = Operator::start(broker.port());
-    let map = Map::new().native("plant", broker.port()).written(&furnace(spy.port()));
-    let mut gateway = Gateway::new(&map);
-    gateway.start();
-    arrives(&consumer, "setpoint", &json!(950.0));
-    operator.send("a", "furnace/setpoint", &json!(955.0), 5);
-    let reads = spy.asked().len();
-    eventually(10 * SECOND, "the device is read on", || {
-        (spy.asked().len() > reads + 10).then_some(())
-    });
-    assert!(spy.writes().is_empty());
-    assert!(operator.answers().is_empty());
+    let stage = Stage::set(|port| Map::new().native("plant", port));
+    stage.operator.send("a", "furnace/setpoint", &json!(955.0), 5);
+    stage.read_on();
+    assert!(stage.spy.writes().is_empty());
+    assert!(stage.operator.answers().is_empty());
 }
 
 #[test]
 fn an_order_to_a_dead_device_is_answered_and_fires_never() {
-    let mut devices = Devices::start(1, &registers());
-    let spy = Spy::before(devices.ports()[0]);
-    let broker = Mosquitto::start();
-    let consumer = NativeConsumer::start(broker.port());
-    let operator = Operator::start(broker.port());
-    let mut gateway = Gateway::new(&map(broker.port()).written(&furnace(spy.port())));
-    gateway.start();
-    arrives(&consumer, "setpoint", &json!(950.0));
-    devices.kill(0);
-    arrives(&consumer, "setpoint", &Value::Null);
+    let mut stage = Stage::set(map);
+    stage.devices.kill(0);
+    arrives(&stage.consumer, "setpoint", &Value::Null);
     // Its step needs a present value, the lamp does not.
-    let answer = operator.command("a", "furnace/setpoint", &json!(955.0));
+    let answer = stage.operator.command("a", "furnace/setpoint", &json!(955.0));
     assert!(answer["reason"].as_str().unwrap().contains("present-unknown"), "{answer}");
-    let answer = operator.command("b", "furnace/lamp", &json!(true));
+    let answer = stage.operator.command("b", "furnace/lamp", &json!(true));
     assert_ne!(answer["result"], "done", "{answer}");
-    devices.revive(0);
-    arrives(&consumer, "setpoint", &json!(950.0));
-    let reads = spy.asked().len();
-    eventually(10 * SECOND, "the device is read on", || {
-        (spy.asked().len() > reads + 10).then_some(())
-    });
-    assert!(spy.writes().is_empty(), "nothing fires later: {:?}", spy.writes());
+    stage.devices.revive(0);
+    arrives(&stage.consumer, "setpoint", &json!(950.0));
+    stage.read_on();
+    assert!(stage.spy.writes().is_empty(), "nothing fires later: {:?}", stage.spy.writes());
 }
 
 #[test]
