@@ -121,7 +121,9 @@ fn one_file_alone_is_salvaged_and_damage_in_it_is_said() {
     fill(&buffer);
     buffer.close();
     let folder = temp.path().join("segments");
-    let path = std::fs::read_dir(folder).unwrap().flatten().next().unwrap().path();
+    let mut files = std::fs::read_dir(folder).unwrap().flatten().map(|file| file.path());
+    // Beside it lie its log, which is empty, and the index of that.
+    let path = files.find(|file| file.extension().is_some_and(|e| e == "db")).unwrap();
     let alone = temp.path().join("alone.db");
     std::fs::copy(&path, &alone).unwrap();
     let whole = verb(&["salvage", "--json", alone.to_str().unwrap()]);
