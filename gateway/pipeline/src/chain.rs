@@ -19,6 +19,7 @@ use crate::saved::{Reader, Record, Writer};
 use crate::stages::{AlarmStage, Stages};
 use crate::swing::{Door, Fate, Visitor};
 use crate::tag::Tag;
+use crate::timers::NEVER;
 use crate::window::{Keep, Summary, Window};
 
 /// How long a held sample is kept after the last one when the longest silence
@@ -439,11 +440,12 @@ impl Chain {
     /// When [`tick`](Self::tick) has something to do: microseconds since the
     /// pipeline was made, `u64::MAX` when there is nothing to wait for.
     pub(crate) fn due(&self, rule: &Prepared, tag: &Tag) -> u64 {
+        // Asked after every sample: each missing stage costs one comparison.
         let window = self.window.as_ref().and_then(|window| window.due());
         let door = self.door.as_ref().filter(|door| door.holds());
-        let door = door.map(|_| tag.overdue_at(rule, GRACE));
+        let door = door.map_or(NEVER, |_| tag.overdue_at(rule, GRACE));
         let shelved = self.alarm.as_ref().and_then(|watch| watch.annunciator.due());
-        [window, door, shelved].into_iter().flatten().min().unwrap_or(u64::MAX)
+        window.unwrap_or(NEVER).min(door).min(shelved.unwrap_or(NEVER))
     }
 
     /// Does what is due at `at` though no sample came: ends a window, gives

@@ -32,12 +32,13 @@ mod saved;
 mod stages;
 mod swing;
 mod tag;
+mod timers;
 mod window;
 
 pub use alarm::{AlarmLimits, Level};
 pub use annunciator::{LONGEST_SHELVING, flag};
 pub use batcher::{Destinations, EARLY_EVERY, MAX_BYTES, MAX_READINGS, Sealed};
-pub use calc::{CalcStage, Form, SetStage};
+pub use calc::{CalcStage, Form, SetStage, result_of};
 pub use counter::CounterStage;
 pub use duty::{DutyStage, StatesStage};
 pub use filter::{Filter, MOST_RECENT, Spike};

@@ -18,6 +18,7 @@ use crate::rule::{Prepared, Rule, RuleBook};
 use crate::stages::Stages;
 use crate::swing::Visitor;
 use crate::tag::{LastKnown, Place, Tag};
+use crate::timers::{NEVER, Timers};
 
 pub use succession::NextPlan;
 
@@ -125,9 +126,8 @@ pub struct Pipeline {
     touched: Vec<u32>,
     /// Derived values at hand, kept for its capacity.
     derived: Vec<Derived>,
-    /// When a stage has something to do though no sample comes, in
-    /// microseconds since `start`; never later than it is, `u64::MAX` for never.
-    timer: u64,
+    /// When stages have something to do though no sample comes.
+    timers: Timers,
     /// Readings with stamps of their own, before they are put in order.
     early: Vec<Early>,
     /// Derived readings with the stamp of the scan at hand.
@@ -157,7 +157,7 @@ impl Pipeline {
             calcs: Vec::new(),
             touched: Vec::new(),
             derived: Vec::new(),
-            timer: u64::MAX,
+            timers: Timers::new(),
             early: Vec::new(),
             beside: Vec::new(),
             batcher: Batcher::new(BatchId::new(settings.epoch, 1), origin, limits),
@@ -191,6 +191,7 @@ impl Pipeline {
             self.made.groups.resize(groups, FirstOut::default());
         }
         self.chains.push(chain);
+        self.timers.make_room(self.chains.len());
         Some(place)
     }
 
@@ -280,11 +281,11 @@ impl Pipeline {
         let moment = Moment { device: scan.device, stamp: scan.stamp, at };
         for sample in &scan.samples {
             let Some(tag) = self.tags.get_mut(sample.tag.index()) else { continue };
-            let Some(chain) = tag.place.chain() else { continue };
-            let chain = &mut self.chains[chain];
+            let Some(place) = tag.place.chain() else { continue };
+            let chain = &mut self.chains[place];
             let rule = &self.rules[chain.rule as usize];
             chain.take(sample, moment, rule, tag, &mut self.made);
-            self.timer = self.timer.min(chain.due(rule, tag));
+            self.timers.note(place, chain.due(rule, tag));
             let lane = rule.lane;
             self.early
                 .extend(self.made.released.drain(..).map(|held| Early::new(chain.tag, held, lane)));
@@ -318,7 +319,7 @@ impl Pipeline {
             let Some(calc) = self.calcs.get_mut(place as usize) else { continue };
             calc.put(member, Seen { stamp: moment.stamp, quality, number }, moment.at);
             if calc.stage().set.is_some() {
-                self.timer = self.timer.min(calc.due().unwrap_or(u64::MAX));
+                self.timers.note_other(calc.due().unwrap_or(NEVER));
             } else if let Err(before) = self.touched.binary_search_by(|touched| place.cmp(touched))
             {
                 self.touched.insert(before, place);
@@ -334,12 +335,12 @@ impl Pipeline {
         let mut derived = std::mem::take(&mut self.derived);
         for Derived { tag: id, device, stamp, quality, value, telling } in derived.drain(..) {
             let Some(tag) = self.tags.get_mut(id.index()) else { continue };
-            if let Some(chain) = tag.place.chain() {
-                let chain = &mut self.chains[chain];
+            if let Some(place) = tag.place.chain() {
+                let chain = &mut self.chains[place];
                 let rule = &self.rules[chain.rule as usize];
                 let own = Moment { device, stamp, at: moment.at };
                 chain.take(&Sample { tag: id, quality, value }, own, rule, tag, &mut self.made);
-                self.timer = self.timer.min(chain.due(rule, tag));
+                self.timers.note(place, chain.due(rule, tag));
                 let lane = rule.lane;
                 let held = self.made.released.drain(..);
                 self.early.extend(held.map(|held| Early::new(id, held, lane)));
@@ -393,22 +394,15 @@ impl Pipeline {
     /// what doors held for too long, tells sets, ends shelving.
     fn tick(&mut self, now: Instant) {
         let at = self.micros(now);
-        if at < self.timer {
+        if at < self.timers.soonest() {
             return;
         }
-        let mut next = u64::MAX;
-        for place in 0..self.chains.len() {
-            let chain = &mut self.chains[place];
-            let Some(tag) = self.tags.get_mut(chain.tag.index()) else { continue };
-            let rule = &self.rules[chain.rule as usize];
-            if chain.due(rule, tag) <= at {
-                chain.tick(at, rule, tag, &mut self.made);
-                let lane = rule.lane;
-                let held = self.made.released.drain(..);
-                self.early.extend(held.map(|held| Early::new(chain.tag, held, lane)));
+        for block in 0..self.timers.blocks() {
+            for place in self.timers.open(block, at).into_iter().flatten() {
+                self.tick_chain(place, at);
             }
-            next = next.min(chain.due(rule, tag));
         }
+        let mut next = NEVER;
         for place in 0..self.calcs.len() {
             let calc = &mut self.calcs[place];
             while let Some(over) = calc.tick(at) {
@@ -433,14 +427,28 @@ impl Pipeline {
                     telling,
                 }));
             }
-            next = next.min(calc.due().unwrap_or(u64::MAX));
+            next = next.min(calc.due().unwrap_or(NEVER));
         }
-        self.timer = if next == u64::MAX { next } else { next.max(at + TICK) };
+        self.timers.settle(next, at + TICK);
         // Of no scan: everything told has a stamp of its own.
         let nowhere = Moment { device: DeviceId(u32::MAX), stamp: Stamp(i64::MIN), at };
         self.settle(nowhere);
         self.count_dropped();
         self.push_early(now);
+    }
+
+    /// Does what one chain has to do, if it is due.
+    fn tick_chain(&mut self, place: usize, at: u64) {
+        let Some(chain) = self.chains.get_mut(place) else { return };
+        let Some(tag) = self.tags.get_mut(chain.tag.index()) else { return };
+        let rule = &self.rules[chain.rule as usize];
+        if chain.due(rule, tag) <= at {
+            chain.tick(at, rule, tag, &mut self.made);
+            let lane = rule.lane;
+            let held = self.made.released.drain(..);
+            self.early.extend(held.map(|held| Early::new(chain.tag, held, lane)));
+        }
+        self.timers.note(place, chain.due(rule, tag));
     }
 
     /// What must survive a restart, by tag: totals, run hours, the states of
@@ -457,11 +465,12 @@ impl Pipeline {
     /// map asks for no more is left out.
     pub fn restore(&mut self, tag: TagId, saved: &[u8], now: Instant) {
         let at = self.micros(now);
-        let chain = self.tags.get(tag.index()).and_then(|tag| tag.place.chain());
-        if let Some(chain) = chain.and_then(|chain| self.chains.get_mut(chain)) {
+        let place = self.tags.get(tag.index()).and_then(|tag| tag.place.chain());
+        let Some(place) = place else { return };
+        if let Some(chain) = self.chains.get_mut(place) {
             chain.restore(saved, at, &mut self.made.groups);
             let tag = &self.tags[tag.index()];
-            self.timer = self.timer.min(chain.due(&self.rules[chain.rule as usize], tag));
+            self.timers.note(place, chain.due(&self.rules[chain.rule as usize], tag));
         }
     }
 
@@ -478,7 +487,8 @@ impl Pipeline {
         stamp: Stamp,
     ) -> Result<(), NoAlarm> {
         let at = self.micros(now);
-        let chain = self.chains.iter_mut().find(|chain| chain.is_alarm_of(tag)).ok_or(NoAlarm)?;
+        let place = self.chains.iter().position(|chain| chain.is_alarm_of(tag)).ok_or(NoAlarm)?;
+        let chain = &mut self.chains[place];
         let annunciator = chain.annunciator().ok_or(NoAlarm)?;
         match attention {
             Attention::Acknowledge => annunciator.acknowledge(),
@@ -490,7 +500,7 @@ impl Pipeline {
             .tags
             .get(chain.tag.index())
             .map(|tag| chain.due(&self.rules[chain.rule as usize], tag));
-        self.timer = self.timer.min(due.unwrap_or(u64::MAX));
+        self.timers.note(place, due.unwrap_or(NEVER));
         self.settle(Moment { device: DeviceId(u32::MAX), stamp: Stamp(i64::MIN), at });
         self.push_early(now);
         Ok(())
@@ -550,8 +560,8 @@ impl Pipeline {
     /// stage waits for anything.
     #[must_use]
     pub fn deadline(&self, destinations: Destinations) -> Option<Instant> {
-        let timer = (self.timer != u64::MAX)
-            .then(|| self.start.checked_add(Duration::from_micros(self.timer)))
+        let timer = (self.timers.soonest() != NEVER)
+            .then(|| self.start.checked_add(Duration::from_micros(self.timers.soonest())))
             .flatten();
         [self.batcher.deadline(destinations), timer].into_iter().flatten().min()
     }

@@ -77,8 +77,11 @@ impl Pipeline {
         self.stage(stages);
         self.compute(calcs);
         for (tag, memory) in self.tags.iter().zip(memories) {
-            if let (Some(chain), Some(memory)) = (tag.place.chain(), memory) {
-                self.chains[chain].remember(memory);
+            if let (Some(place), Some(memory)) = (tag.place.chain(), memory) {
+                let heir = &mut self.chains[place];
+                heir.remember(memory);
+                let rule = &self.rules[heir.rule as usize];
+                self.timers.note(place, heir.due(rule, tag));
             }
         }
         self.count_groups();
