@@ -81,6 +81,7 @@ pub(crate) fn read(reader: &Reader<'_>, around: &Surroundings<'_>) -> Vec<TagDra
             alarm: None,
             calc: None,
             write: None,
+            interlock: None,
         })
     };
     tables.into_iter().filter_map(read).collect()

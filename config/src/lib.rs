@@ -90,11 +90,11 @@ pub use one_link::{link_of, occupied};
 pub use plan::{
     AlarmPlan, AtPlan, BrokerFormat, BrokerPlan, BrowsePlan, BufferPlan, CalcPlan, CarrierPlan,
     ConditionPlan, Deadband, DevicePlan, DiscardPlan, DutyPlan, FilterPlan, FormatPlan,
-    GatewayPlan, GivenPlan, GroupPlan, IntegralPlan, Keep, LimitsPlan, LinePlan, LinkPlan,
-    MqttPlan, NodePlan, OpcUaMode, OpcUaPlan, OriginPlan, ParityPlan, PartPlan, PasswordSource,
-    Plan, PluginMode, PluginPlan, PointPlan, Report, Rs485Plan, SerialPlan, ServerDeadband,
-    ServerPlan, SetPlan, SettingKind, Spike, StatesPlan, StatusPlan, TagPlan, TlsPlan, TotalPlan,
-    Transport, TypeFrom, UserPlan, WindowPlan, WritePlan,
+    GatewayPlan, GivenPlan, GroupPlan, IntegralPlan, InterlockPlan, Keep, LimitsPlan, LinePlan,
+    LinkPlan, MqttPlan, NodePlan, OpcUaMode, OpcUaPlan, OriginPlan, ParityPlan, PartPlan,
+    PasswordSource, Plan, PluginMode, PluginPlan, PointPlan, Report, Rs485Plan, SerialPlan,
+    ServerDeadband, ServerPlan, SetPlan, SettingKind, Spike, StatesPlan, StatusPlan, TagPlan,
+    TlsPlan, TotalPlan, Transport, TypeFrom, UserPlan, WindowPlan, WritePlan,
 };
 pub use reference::{findings_reference, map_reference};
 pub use render::render;

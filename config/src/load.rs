@@ -99,6 +99,8 @@ pub(crate) struct Field {
     device_names: HashMap<Arc<str>, Place>,
     /// Computed tags, until all names are known.
     pub(crate) calcs: Vec<Pending>,
+    /// Conditions under which tags may be written.
+    pub(crate) interlocks: Vec<Pending>,
     /// Numbers of the groups of alarms.
     pub(crate) alarm_groups: HashMap<(DeviceId, String), u32>,
     /// Tags of the gateway itself and where their `at` stands.
@@ -117,6 +119,7 @@ fn build(log: &Log, files: &Files) -> Option<Plan> {
     check_browsed(log, &browsed);
     log.set_device(None);
     let calcs = resolve::resolve(log, &mut field);
+    let interlocks = resolve::interlocks(log, &mut field);
     check_unused(log, files, &field, &overrides);
     collisions::check_endpoints(log, &field.links);
     line::check_ports(log, &field.links);
@@ -138,7 +141,18 @@ fn build(log: &Log, files: &Files) -> Option<Plan> {
     let links = field.links.into_iter().map(|link| link.plan).collect();
     let (devices, tags) = (field.devices, field.tags);
     let catalogue = Arc::new(catalogue);
-    Some(Plan { gateway, buffer, brokers, status, links, devices, tags, calcs, catalogue })
+    Some(Plan {
+        gateway,
+        buffer,
+        brokers,
+        status,
+        links,
+        devices,
+        tags,
+        calcs,
+        interlocks,
+        catalogue,
+    })
 }
 
 pub(crate) fn read_profiles<'a>(log: &'a Log, files: &'a Files) -> Profiles<'a> {
@@ -384,6 +398,9 @@ fn group_tags(field: &mut Field, device: DeviceId, tags: &[TagDraft]) -> Vec<Gro
         for (element, point) in tag.points.iter().enumerate() {
             let element = tag.is_array.then_some(element);
             let id = add_tag(field, device, tag, point, element);
+            if let Some(draft) = tag.interlock.clone() {
+                field.interlocks.push(Pending { tag: id, device, draft, set: None });
+            }
             groups[position].2.push(id);
             ids.push(id);
             if let PointPlan::House(_) = point {

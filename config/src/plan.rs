@@ -24,7 +24,7 @@ pub use opcua::{
     UserPlan,
 };
 pub use plugin::{AtPlan, GivenPlan, OriginPlan, PluginMode, PluginPlan, SettingKind};
-pub use write::{PartPlan, WritePlan};
+pub use write::{InterlockPlan, PartPlan, WritePlan};
 
 /// Everything the daemon needs to run.
 #[derive(Clone, PartialEq, Debug)]
@@ -45,6 +45,8 @@ pub struct Plan {
     pub tags: Vec<TagPlan>,
     /// Tags that are computed of others, each behind those it is computed of.
     pub calcs: Vec<CalcPlan>,
+    /// Conditions under which tags may be written.
+    pub interlocks: Vec<InterlockPlan>,
     /// What travels beside the batches.
     pub catalogue: Arc<Catalogue>,
 }

@@ -100,6 +100,8 @@ pub(crate) struct TagDraft {
     /// What it is computed of, in place of being read.
     pub(crate) calc: Option<CalcDraft>,
     pub(crate) write: Option<WritePlan>,
+    /// The condition under which it may be written.
+    pub(crate) interlock: Option<CalcDraft>,
 }
 
 /// The alarm of a tag.
@@ -148,6 +150,7 @@ pub(crate) fn read(
     }
     check_enum(&reader, data_type);
     let write = write::read(&reader, around, spot.table, data_type, valid);
+    let (write, interlock) = write.map_or((None, None), |(plan, on)| (Some(plan), on));
 
     let rate = read_rate(&reader, around, name_place);
     let (period, rate_place) = rate.unwrap_or((around.rate, name_place));
@@ -245,6 +248,7 @@ pub(crate) fn read(
         }),
         calc,
         write,
+        interlock,
     })
 }
 

@@ -3,6 +3,7 @@
 use forehearth_modbus::Table as Registers;
 use forehearth_model::DataType;
 
+use crate::calc::read::{self as calc, CalcDraft};
 use crate::finding::Finding;
 use crate::keys::{self, tag::WRITE_KEYS};
 use crate::plan::{PartPlan, WritePlan};
@@ -19,7 +20,7 @@ pub(crate) fn read(
     table: Option<Registers>,
     data_type: Option<DataType>,
     valid: Option<At<(f64, f64)>>,
-) -> Option<WritePlan> {
+) -> Option<(WritePlan, Option<CalcDraft>)> {
     let write = reader.table("write")?;
     let place = reader.entry("write").map_or(write.place, |entry| entry.node.place);
     let inner = Reader::new(reader.log, write.value, phrase::WRITE, write.place);
@@ -32,6 +33,7 @@ pub(crate) fn read(
     {
         reader.log.report(Finding::new(&texts::NOT_POSITIVE, step.place).with("key", "max_step"));
     }
+    let interlock = calc::formula(&inner, "interlock", None);
     let every = inner.duration("every", RATE.0..=MAX_GAP.1).map(|every| every.value);
     let part = inner
         .word("part", &[("masked", PartPlan::Masked), ("rewritten", PartPlan::Rewritten)])
@@ -51,7 +53,9 @@ pub(crate) fn read(
         report_type(reader, &texts::NOT_FOR_TYPE, place, "write", data_type);
         return None;
     }
-    Some(WritePlan { bounds: bounds?, max_step: max_step.map(|step| step.value), every, part })
+    let plan =
+        WritePlan { bounds: bounds?, max_step: max_step.map(|step| step.value), every, part };
+    Some((plan, interlock))
 }
 
 /// `min` and `max`; a number without both could be written to anything.

@@ -22,10 +22,12 @@ setpoint = { at = "hr:40", type = "INT", scale = 0.1, unit = "degC", write = { m
 lamp     = { at = "hr:41.3", type = "BOOL", write = { } }
 slow     = { at = "hr:42", type = "INT", write = { min = 0, max = 10, every = "1h" } }
 measured = { at = "hr:43", type = "INT", scale = 0.1, unit = "degC" }
+damper   = { at = "hr:44", type = "INT", write = { min = 0, max = 100, interlock = "door == 0" } }
+door     = { at = "hr:45", type = "INT", write = { min = 0, max = 1 } }
 "#;
 
 fn registers() -> Value {
-    json!({"holding": {"40": [9500, 0x0100, 1, 9470]}})
+    json!({"holding": {"40": [9500, 0x0100, 1, 9470, 50, 0]}})
 }
 
 fn furnace(port: u16) -> String {
@@ -147,6 +149,20 @@ fn what_may_not_be_written_never_leaves_and_garbage_drops_nothing() {
     assert_eq!(stage.spy.writes().len(), 1);
     stage.gateway.assert_books_balance();
     stage.read_on();
+}
+
+#[test]
+fn an_interlock_holds_a_command_back_while_the_door_is_open() {
+    let stage = Stage::set(map);
+    assert_eq!(stage.operator.command("1", "furnace/damper", &json!(60))["result"], "done");
+    assert_eq!(stage.operator.command("2", "furnace/door", &json!(1))["result"], "done");
+    arrives(&stage.consumer, "door", &json!(1));
+    let answer = stage.operator.command("3", "furnace/damper", &json!(70));
+    assert!(answer["reason"].as_str().unwrap().contains("`door == 0` does not hold"), "{answer}");
+    assert_eq!(stage.operator.command("4", "furnace/door", &json!(0))["result"], "done");
+    arrives(&stage.consumer, "door", &json!(0));
+    assert_eq!(stage.operator.command("5", "furnace/damper", &json!(70))["result"], "done");
+    assert_eq!(stage.spy.writes().len(), 4);
 }
 
 /// The promise to a safety system, seen on its wire.

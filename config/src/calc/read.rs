@@ -16,6 +16,7 @@ use crate::window::{DAY, SHORTEST};
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct CalcDraft {
     pub(crate) formula: Node,
+    pub(crate) text: String,
     pub(crate) place: Place,
     /// Whether places within the formula are known.
     pub(crate) verbatim: bool,
@@ -64,11 +65,22 @@ pub(crate) fn read(reader: &Reader<'_>) -> Option<CalcDraft> {
             reader.log.report(finding.with("key", key));
         }
     }
-    let text = reader.filled_text("calc")?;
+    formula(reader, "calc", grid)
+}
+
+/// Reads a formula that stands behind `key`, if it does.
+pub(crate) fn formula(
+    reader: &Reader<'_>,
+    key: &'static str,
+    grid: Option<(Duration, Duration)>,
+) -> Option<CalcDraft> {
+    let text = reader.filled_text(key)?;
     let place = text.place;
     let verbatim = (place.end - place.start) as usize == text.value.len() + 2;
     match parse(&text.value) {
-        Ok(formula) => Some(CalcDraft { formula, place, verbatim, grid }),
+        Ok(formula) => {
+            Some(CalcDraft { formula, text: text.value.into_owned(), place, verbatim, grid })
+        }
         Err(wrong) => {
             let part = |start, end: usize| place.part(start + 1, end.max(start + 1) + 1);
             let at = if verbatim { part(wrong.start, wrong.end) } else { place };

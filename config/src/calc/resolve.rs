@@ -10,7 +10,7 @@ use super::{Node, NodeKind};
 use crate::finding::{Finding, Log};
 use crate::load::Field;
 use crate::nearest::nearest;
-use crate::plan::{CalcPlan, SetPlan};
+use crate::plan::{CalcPlan, InterlockPlan, SetPlan};
 use crate::texts::{self, phrase};
 
 /// Values of one formula. Chosen: all cells of a potline, or all anodes of a
@@ -72,6 +72,19 @@ impl<'a> Names<'a> {
         Some(matching.map(|(_, id)| id).collect())
     }
 
+    /// The steps of a formula; what is wrong with it is in the log.
+    fn compile(&self, log: &Log, calc: &Pending) -> Formula {
+        log.set_device(Some(Arc::from(self.field.entries[calc.device.index()].name.as_str())));
+        let mut compiler =
+            Compiler { log, names: self, calc, formula: Formula::default(), is_wrong: false };
+        compiler.add(&calc.draft.formula);
+        let Compiler { formula, is_wrong, .. } = compiler;
+        if formula.inputs.is_empty() && !is_wrong {
+            log.report(Finding::new(&texts::CALC_NO_TAGS, calc.draft.place));
+        }
+        formula
+    }
+
     /// Names that could have been meant.
     fn near(&self, own: DeviceId, name: &str) -> Option<String> {
         let (device, tag, prefix) = match name.split_once("::") {
@@ -90,6 +103,22 @@ fn glob(pattern: &str) -> Option<globset::GlobMatcher> {
     globset::Glob::new(&literal).ok().map(|glob| glob.compile_matcher())
 }
 
+/// Looks up the conditions under which tags may be written.
+pub(crate) fn interlocks(log: &Log, field: &mut Field) -> Vec<InterlockPlan> {
+    let pending = std::mem::take(&mut field.interlocks);
+    if pending.is_empty() {
+        return Vec::new();
+    }
+    let names = Names::new(field);
+    let plans = pending.iter().map(|condition| {
+        let text = condition.draft.text.clone();
+        InterlockPlan { tag: condition.tag, formula: names.compile(log, condition), text }
+    });
+    let plans = plans.collect();
+    log.set_device(None);
+    plans
+}
+
 /// Looks up every formula. What is wrong is in the log; the plans are in the
 /// order of computing.
 pub(crate) fn resolve(log: &Log, field: &mut Field) -> Vec<CalcPlan> {
@@ -100,14 +129,7 @@ pub(crate) fn resolve(log: &Log, field: &mut Field) -> Vec<CalcPlan> {
     let mut plans = Vec::with_capacity(pending.len());
     let names = Names::new(field);
     for calc in &pending {
-        log.set_device(Some(Arc::from(names.field.entries[calc.device.index()].name.as_str())));
-        let mut compiler =
-            Compiler { log, names: &names, calc, formula: Formula::default(), is_wrong: false };
-        compiler.add(&calc.draft.formula);
-        let Compiler { formula, is_wrong, .. } = compiler;
-        if formula.inputs.is_empty() && !is_wrong {
-            log.report(Finding::new(&texts::CALC_NO_TAGS, calc.draft.place));
-        }
+        let formula = names.compile(log, calc);
         let set = calc.set.zip(calc.draft.grid);
         let set = set.map(|((skew, age), (every, stale))| SetPlan { every, stale, skew, age });
         plans.push(CalcPlan { tag: calc.tag, formula, set });

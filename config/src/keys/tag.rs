@@ -200,6 +200,8 @@ super::keys! {
         "max_step": Number, Optional, "Farthest from the present value, which must be Good and fresh." / "与当前值的最大差；当前值必须良好且新鲜。", "max_step = 5.0";
         "every": Duration(RATE.0, MAX_GAP.1), Optional,
             "At most once in this time." / "在此时间内最多一次。", "every = \"10s\"";
+        "interlock": Text, Optional,
+            "Written only while this is not 0, from values that are Good and fresh; a formula as in `calc`." / "仅当该式不为 0 且所用数值均良好且新鲜时才写入；写法与 `calc` 相同。", "interlock = \"door == 0 and speed < 5\"";
         "part": Word(&["masked", "rewritten"]), Default("\"masked\""),
             "How a bit of a register is written: masked (function 22), or, for a device without it, by reading the register and writing it whole, which loses what the device changes in between." / "寄存器中某一位的写法：masked（功能码 22）；若设备不支持，则 rewritten：先读整个寄存器再写回，期间设备对其他位的更改会丢失。", "part = \"rewritten\"";
     }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use forehearth_model::{Formula, TagId};
+
 /// `write = { … }`. Amounts are in engineering units.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct WritePlan {
@@ -13,6 +15,17 @@ pub struct WritePlan {
     pub every: Option<Duration>,
     /// How a bit of a register is written.
     pub part: PartPlan,
+}
+
+/// `interlock` of a tag's `write`: it may be written while this is not 0.
+#[derive(Clone, PartialEq, Debug)]
+pub struct InterlockPlan {
+    /// Which tag may be written.
+    pub tag: TagId,
+    /// On what.
+    pub formula: Formula,
+    /// As the map has it, for answers.
+    pub text: String,
 }
 
 /// How a part of a register is written.

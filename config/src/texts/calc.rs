@@ -2,7 +2,7 @@
 
 super::table! {
     CALC_WRONG = 1250 Error {
-        title: "`calc` can't be understood" / "无法理解 `calc`",
+        title: "the formula can't be understood" / "无法理解该公式",
         label: "" / "",
         help: "for example: calc = \"voltage * current / 1000\"" / "例如：calc = \"voltage * current / 1000\"",
         explain: "A formula has numbers, names of tags, + - * / ^, comparisons (< <= > >= == !=), and, or, not, brackets and the functions abs sqrt min max sum mean spread if age. group('anode_*') stands for all tags that the pattern matches." /
@@ -37,7 +37,7 @@ super::table! {
             "calc 取代 at（或 node）、缩放和采集周期：其值随输入或时间网格更新。"
     }
     CALC_NO_TAGS = 1255 Error {
-        title: "`calc` reads no tag" / "`calc` 没有引用点位",
+        title: "the formula reads no tag" / "该公式没有读取任何点位",
         label: "" / "",
         help: "a value that never changes is no reading" / "永不变化的值不是读数",
         explain: "A computed tag has its quality and its time from the tags it is computed of." /

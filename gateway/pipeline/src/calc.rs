@@ -233,6 +233,20 @@ fn millis(later: i64, earlier: i64) -> f64 {
     later.saturating_sub(earlier) as f64 / 1e3
 }
 
+/// The result of a formula for values and ages in seconds of its inputs, for
+/// who decides by one outside of the pipeline. NaN where it has none.
+#[must_use]
+pub fn result_of(formula: &Formula, inputs: &[(f64, f64)]) -> f64 {
+    let now = Stamp(i64::MAX / 4);
+    let seen = |(number, age): &(f64, f64)| {
+        let age = Duration::try_from_secs_f64(*age).unwrap_or_default();
+        let stamp = Stamp(now.micros().saturating_sub(micros(age)));
+        Seen { stamp, quality: Quality::Good, number: Some(*number) }
+    };
+    let seen: Vec<Seen> = inputs.iter().map(seen).collect();
+    evaluate(&formula.steps, &seen, now, &mut Vec::new())
+}
+
 /// The result of the steps. Comparisons of what a consumer computes must not
 /// depend on the last bit, but none is softened here: limits have hysteresis.
 fn evaluate(steps: &[Step], inputs: &[Seen], now: Stamp, stack: &mut Vec<f64>) -> f64 {

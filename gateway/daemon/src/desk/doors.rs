@@ -10,6 +10,7 @@ use forehearth_model::{CatalogueHash, Scaling, TagId};
 use forehearth_source::{Slip, WAITING};
 use tokio::sync::mpsc;
 
+use super::interlock::Condition;
 use crate::condition::Conditioner;
 
 /// A value counts as fresh for so many periods of its tag, and at least this
@@ -86,7 +87,7 @@ impl Doors {
                 let scaling = plan.catalogue.tags[tag.index()].scaling;
                 let orders = orders.sender.clone();
                 places.insert(name, Place { tag, for_driver: *for_driver, scaling, orders });
-                rules.extend(rule(plan, link, tag).map(|rule| (tag, rule)));
+                rules.extend(rule(plan, tag).map(|rule| (tag, rule)));
             }
         }
         let inputs = Box::new(PresentValues { conditioner: Arc::clone(conditioner), hash });
@@ -99,23 +100,31 @@ fn writable<'p>(plan: &'p Plan, link: &'p LinkPlan) -> impl Iterator<Item = TagI
     tags.filter(|tag| plan.tags[tag.index()].write.is_some())
 }
 
-fn name(plan: &Plan, tag: TagId) -> Name {
+pub(super) fn name(plan: &Plan, tag: TagId) -> Name {
     let entry = &plan.catalogue.tags[tag.index()];
     (plan.catalogue.devices[entry.device.index()].name.clone(), entry.name.clone())
 }
 
-fn rule(plan: &Plan, link: &LinkPlan, tag: TagId) -> Option<WriteRule> {
+/// How long a value of this tag is fresh. One that is computed or derived is
+/// as fresh as the slowest tag of the plan that could feed it.
+pub(super) fn fresh_for(plan: &Plan, tag: TagId) -> Duration {
+    let groups = || plan.links.iter().flat_map(|link| &link.groups);
+    let own = groups().find(|group| group.tags.contains(&tag)).map(|group| group.period);
+    let period = own.or_else(|| groups().map(|group| group.period).max()).unwrap_or_default();
+    (period * FRESH_PERIODS).max(FRESH_AT_LEAST)
+}
+
+fn rule(plan: &Plan, tag: TagId) -> Option<WriteRule> {
     let entry = &plan.catalogue.tags[tag.index()];
     let write = plan.tags[tag.index()].write?;
-    let period = link.groups.iter().find(|group| group.tags.contains(&tag))?.period;
     Some(WriteRule {
         data_type: entry.data_type,
         scaling: entry.scaling,
         bounds: write.bounds,
         max_step: write.max_step,
         every: write.every,
-        interlock: None,
-        fresh_for: (period * FRESH_PERIODS).max(FRESH_AT_LEAST),
+        interlock: Condition::of(plan, tag).map(|condition| Box::new(condition) as _),
+        fresh_for: fresh_for(plan, tag),
     })
 }
 

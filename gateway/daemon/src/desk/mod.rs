@@ -3,6 +3,7 @@
 mod counts;
 mod doors;
 mod facts;
+mod interlock;
 mod task;
 mod throttle;
 
