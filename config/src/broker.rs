@@ -10,8 +10,10 @@ use crate::gateway::{MAX_AGE, MAX_SIZE};
 use crate::keys::{self, gateway::BROKER_KEYS};
 use crate::names;
 use crate::plan::{
-    BrokerFormat, BrokerPlan, GatewayPlan, MqttPlan, PasswordSource, ServerPlan, TlsPlan,
+    BrokerFormat, BrokerPlan, BufferPlan, GatewayPlan, MqttPlan, PasswordSource, ServerPlan,
+    TlsPlan,
 };
+use crate::quantity::show_size;
 use crate::reader::{Reader, Text};
 use crate::source::Place;
 use crate::texts::{self, phrase};
@@ -47,6 +49,7 @@ enum Format {
 pub(crate) fn read_all(
     root: &Reader<'_>,
     gateway: &GatewayPlan,
+    buffer: &BufferPlan,
     dir: &Path,
 ) -> (Vec<BrokerPlan>, Vec<Vec<(String, Place)>>) {
     let tables = root.list_of_tables("broker");
@@ -64,6 +67,12 @@ pub(crate) fn read_all(
             .find_map(|key| reader.entry(key))
             .map_or(table.place, |entry| entry.node.place);
         let Some((broker, broker_globs)) = read(&reader, gateway, dir) else { continue };
+        if let (Some(share), Some(entry)) = (broker.max_size, reader.entry("max_size"))
+            && share > buffer.max_size
+        {
+            let finding = Finding::new(&texts::SHARE_TOO_LARGE, entry.node.place);
+            root.log.report(finding.with("size", show_size(buffer.max_size)));
+        }
         for (other, (other_name, other_topic)) in brokers.iter().zip(&places) {
             if other.name == broker.name {
                 let finding = Finding::new(&texts::DUPLICATE_BROKER, name_place);

@@ -88,7 +88,7 @@ pub(crate) fn read(log: &Log, root: &Table, top: Place, dir: &Path) -> GatewayFi
     let buffer_place = buffer_table.map_or(top, |table| {
         table.value.get("max_size").map_or(table.place, |entry| entry.node.place)
     });
-    let (brokers, globs) = broker::read_all(&reader, &gateway, dir);
+    let (brokers, globs) = broker::read_all(&reader, &gateway, &buffer, dir);
     let status = reader
         .table("status")
         .and_then(|table| read_status(&Reader::new(log, table.value, phrase::STATUS, table.place)));

@@ -176,4 +176,11 @@ super::table! {
         explain: "A broker needs at least one server." /
             "代理至少需要一台服务器。"
     }
+    SHARE_TOO_LARGE = 1526 Warning {
+        title: "this is more than the whole buffer, which has {size}" / "超过整个缓冲区的容量（{size}）",
+        label: "" / "",
+        help: "a smaller max_size limits what this broker may cost the others; leave it out for an equal share" / "较小的 max_size 可限制该代理占用其他代理的空间；省略则平均分配",
+        explain: "A broker's max_size is the most that may wait for it on disk. Above [buffer] max_size it limits nothing." /
+            "代理的 max_size 是磁盘上最多可为其保留的数据量。超过 [buffer] max_size 时没有任何限制作用。"
+    }
 }

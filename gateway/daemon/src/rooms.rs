@@ -65,7 +65,9 @@ impl Rooms {
         let buffer = self.buffer_state();
         let reload = self.standing.state();
         let problems = problems(&ledger, &buffer);
-        let warnings = warnings(&reload);
+        let mut warnings = warnings(&reload);
+        warnings
+            .extend(self.brokers.get().iter().flat_map(|(name, status)| expiries(name, status)));
         let usage = usage();
         let (units, units_hidden) = crate::house::units(self);
         Snapshot {
@@ -178,6 +180,12 @@ fn warnings(reload: &ReloadState) -> Vec<Problem> {
         ));
     }
     warnings
+}
+
+/// Certificates of a broker's connection that are near their end.
+fn expiries(broker: &str, status: &forehearth_publish::LinkStatus) -> Vec<Problem> {
+    let warnings = status.snapshot().warnings(clock::now());
+    warnings.iter().map(|text| Problem::new("FH9007", format!("broker {broker}: {text}"))).collect()
 }
 
 fn books(ledger: DestinationLedger) -> DestinationBooks {

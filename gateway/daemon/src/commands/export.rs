@@ -16,6 +16,14 @@ pub fn run(args: &ExportArgs) -> ExitCode {
         say_error(render(&loaded.report, Lang::En, false).trim_end());
         return ExitCode::from(FINDINGS);
     };
-    say(export_csv(&rows(plan)).trim_end());
+    let sheet = rows(plan);
+    say(export_csv(&sheet).trim_end());
+    let read = plan.tags.iter().filter(|tag| tag.source.is_none()).count();
+    if sheet.len() < read {
+        say_error(&format!(
+            "{} tags are not in the sheet: it holds only what is read over tcp:// from Modbus devices",
+            read - sheet.len()
+        ));
+    }
     ExitCode::SUCCESS
 }

@@ -6,7 +6,7 @@ use forehearth_config::Lang;
 type Entry = (&'static str, [&'static str; 2]);
 
 /// Every code `/healthz` can show. They begin at 9000 to be apart from those of the map.
-const CODES: [Entry; 6] = [
+const CODES: [Entry; 7] = [
     (
         "FH9001",
         [
@@ -57,6 +57,16 @@ const CODES: [Entry; 6] = [
             "These sections can't change while the gateway runs; everything else of the files was taken up. They take \
              effect at the next start.",
             "这些部分无法在运行中更改；文件的其余内容已加载。它们将在下次启动时生效。",
+        ],
+    ),
+    (
+        "FH9007",
+        [
+            "A certificate of the connection to this broker ends within a month, or has ended: the broker's own, or the \
+             gateway's (`cert`). Replace the file: it is read at each connection, no restart is needed. After the end \
+             nothing is delivered over this broker; readings wait in the buffer.",
+            "与该代理连接所用的证书将在一个月内到期或已到期：代理自己的证书，或网关的证书（`cert`）。请更换文件：\
+             每次连接时都会重新读取，无需重启。到期后该代理无法送达，读数保存在缓冲区中。",
         ],
     ),
 ];
