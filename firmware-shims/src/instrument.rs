@@ -1,6 +1,6 @@
 //! Instruments: a chip on its bus, blocking or async.
 //!
-//! The text of the four shells stands here once; [`shells!`] writes it for
+//! The text of the four shells stands here once; `shells!` writes it for
 //! embedded-hal without `async` and for embedded-hal-async with it.
 
 use crate::chip::{Bytes, Chip, Heard, Step};

@@ -45,7 +45,7 @@ pub struct ProbeArgs {
     /// or an OPC UA server opc.tcp://HOST:PORT.
     #[arg(value_name = "URL")]
     pub url: String,
-    /// What to read: 40101:REAL, hr:100:UINT[10], co:3; of OPC UA nodes and paths.
+    /// What to read: `40101:REAL`, `hr:100:UINT[10]`, `co:3`; of OPC UA nodes and paths.
     #[arg(value_name = "ADDR:TYPE")]
     pub points: Vec<String>,
     /// Modbus unit id.
