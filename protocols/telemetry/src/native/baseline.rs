@@ -71,7 +71,7 @@ impl Baseline {
     }
 }
 
-/// The baselines a reader has heard, the newest [`KEPT`].
+/// The baselines a reader has heard, the newest `KEPT`.
 #[derive(Clone, Debug, Default)]
 pub struct Baselines {
     known: VecDeque<(BaselineName, Baseline)>,
