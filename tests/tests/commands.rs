@@ -152,6 +152,22 @@ fn what_may_not_be_written_never_leaves_and_garbage_drops_nothing() {
 }
 
 #[test]
+fn a_command_does_not_fire_again_after_a_kill() {
+    let mut stage = Stage::set(map);
+    stage.operator.send("a", "furnace/damper", &json!(60), 300);
+    assert_eq!(stage.operator.answer("a")["result"], "done");
+    stage.gateway.kill();
+    stage.gateway.start();
+    stage.read_on();
+    stage.operator.send("a", "furnace/damper", &json!(60), 300);
+    let again = eventually(10 * SECOND, "an answer to the repeat", || {
+        stage.operator.answers().into_iter().filter(|answer| answer["id"] == "a").nth(1)
+    });
+    assert!(again["reason"].as_str().unwrap().contains("repeated"), "{again}");
+    assert_eq!(stage.spy.writes().len(), 1);
+}
+
+#[test]
 fn an_interlock_holds_a_command_back_while_the_door_is_open() {
     let stage = Stage::set(map);
     assert_eq!(stage.operator.command("1", "furnace/damper", &json!(60))["result"], "done");

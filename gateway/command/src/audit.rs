@@ -9,6 +9,7 @@
 //! set aside as a line of its own that holds it, so that the chain goes on and
 //! nothing is hidden.
 
+use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -16,13 +17,16 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use crate::{Broken, Chain, Link};
+use crate::{Broken, Chain, Link, REMEMBERED};
 
 /// Its name in the state directory.
 pub const FILE: &str = "audit.log";
 
 /// A file that is larger is put aside. Chosen: opens in any editor.
 pub const SEGMENT_BYTES: u64 = 16 * 1024 * 1024;
+
+/// The fact by which a command is known again after a restart.
+pub const KEY: &str = "key";
 
 /// Longest line that is read. Chosen: a command is refused long before.
 const LONGEST_LINE_BYTES: u64 = 64 * 1024;
@@ -59,6 +63,8 @@ pub struct AuditLog {
     chain: Chain,
     /// After a failed write the file's end is unknown until it was opened anew.
     doubtful: bool,
+    /// What the newest lines name as [`KEY`], the newest last.
+    keys: VecDeque<String>,
 }
 
 impl AuditLog {
@@ -75,9 +81,18 @@ impl AuditLog {
         let mut file = options.open(&path).map_err(failed)?;
         let start = last_of_older(dir)?;
         let first = start.lines;
-        let (chain, whole) = read(&path, &mut file, Chain::from(start))?;
+        let mut keys = VecDeque::new();
+        let (chain, whole) = read(&path, &mut file, Chain::from(start), |line| {
+            let line: Value = serde_json::from_str(line).unwrap_or_default();
+            if let Some(key) = line[KEY].as_str() {
+                if keys.len() == REMEMBERED {
+                    keys.pop_front();
+                }
+                keys.push_back(key.to_owned());
+            }
+        })?;
         let size = file.seek(SeekFrom::End(0)).map_err(failed)?;
-        let mut log = Self { dir: dir.to_owned(), file, size, first, chain, doubtful: false };
+        let mut log = Self { dir: dir.to_owned(), file, size, first, chain, doubtful: false, keys };
         if whole < size {
             log.set_torn_aside(whole)?;
         }
@@ -88,6 +103,12 @@ impl AuditLog {
     #[must_use]
     pub const fn link(&self) -> &Link {
         self.chain.link()
+    }
+
+    /// What the newest lines of the file named as [`KEY`] when it was opened,
+    /// at most [`REMEMBERED`].
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.keys.iter().map(String::as_str)
     }
 
     /// Adds a line and flushes it.
@@ -170,7 +191,7 @@ pub fn verify(dir: &Path) -> Result<Verified, AuditError> {
         let failed = |reason| AuditError::Io { path: path.clone(), reason };
         let mut file = File::open(path).map_err(failed)?;
         let size = file.metadata().map_err(failed)?.len();
-        let (next, whole) = read(path, &mut file, chain)?;
+        let (next, whole) = read(path, &mut file, chain, |_| ())?;
         (chain, torn) = (next, whole < size);
     }
     Ok(Verified { files, end: chain.link().clone(), torn })
@@ -178,7 +199,12 @@ pub fn verify(dir: &Path) -> Result<Verified, AuditError> {
 
 /// Checks a file from its start; returns the chain behind its last whole line
 /// and where that line ends. Only the very end of a file may be torn.
-fn read(path: &Path, file: &mut File, mut chain: Chain) -> Result<(Chain, u64), AuditError> {
+fn read(
+    path: &Path,
+    file: &mut File,
+    mut chain: Chain,
+    mut see: impl FnMut(&str),
+) -> Result<(Chain, u64), AuditError> {
     let failed = |reason| AuditError::Io { path: path.to_owned(), reason };
     file.seek(SeekFrom::Start(0)).map_err(failed)?;
     let mut reader = BufReader::new(file);
@@ -203,6 +229,7 @@ fn read(path: &Path, file: &mut File, mut chain: Chain) -> Result<(Chain, u64), 
             line: number,
             broken,
         })?;
+        see(text.trim_end());
         whole += read as u64;
     }
 }

@@ -79,6 +79,16 @@ impl Gate {
         Self { doors: rules.into_iter().map(door).collect(), ids: HashMap::new() }
     }
 
+    /// Commands an earlier run received, by their ids: until none of them can
+    /// be valid any more they don't fire again.
+    pub fn remember(&mut self, ids: impl IntoIterator<Item = String>, now: Now) {
+        let valid_for = i64::try_from(VALID_FOR.as_micros()).unwrap_or(i64::MAX);
+        let until = (Stamp(now.stamp.micros().saturating_add(valid_for)), now.instant + VALID_FOR);
+        for id in ids.into_iter().take(REMEMBERED) {
+            self.ids.insert(id, until);
+        }
+    }
+
     /// Takes up the rules of another plan. What was received stays received;
     /// `was` tells which tag of the old plan a new one was, so that its rate
     /// goes on. An order of the old plan that is still on its way keeps its

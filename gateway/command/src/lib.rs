@@ -22,7 +22,7 @@ mod gate;
 mod refusal;
 mod rule;
 
-pub use audit::{AuditError, AuditLog, FILE, SEGMENT_BYTES, Verified, verify};
+pub use audit::{AuditError, AuditLog, FILE, KEY, SEGMENT_BYTES, Verified, verify};
 pub use chain::{Broken, Chain, Link};
 pub use command::{Command, Order};
 pub use convert::Misfit;

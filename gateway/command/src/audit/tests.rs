@@ -27,6 +27,20 @@ fn the_chain_goes_on_over_a_restart() {
 }
 
 #[test]
+fn the_newest_commands_are_known_again_after_a_restart() {
+    let dir = with_lines(2);
+    let mut log = AuditLog::open(dir.path()).unwrap();
+    for number in 0..REMEMBERED + 3 {
+        let mut facts = facts(1);
+        facts.insert(KEY.to_owned(), number.to_string().into());
+        log.write(facts).unwrap();
+    }
+    let log = AuditLog::open(dir.path()).unwrap();
+    let keys: Vec<&str> = log.keys().collect();
+    assert_eq!((keys.len(), keys[0]), (REMEMBERED, "3"));
+}
+
+#[test]
 fn a_torn_last_line_is_kept_and_said() {
     let dir = with_lines(3);
     let path = dir.path().join(FILE);

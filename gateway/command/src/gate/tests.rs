@@ -223,6 +223,16 @@ fn a_refused_command_does_not_use_up_the_rate() {
 }
 
 #[test]
+fn a_command_of_the_run_before_does_not_fire_again() {
+    let mut desk = Desk::with(|_| {});
+    desk.gate.remember(["1".to_owned()], desk.now(0));
+    let command = desk.command(950.0, 0);
+    let again = desk.gate.judge(&command, desk.now(1), &desk.plant);
+    assert_eq!((command.id.as_str(), again), ("1", Err(Refusal::Repeated)));
+    assert!(desk.send(950.0, 1).is_ok());
+}
+
+#[test]
 fn another_plan_forgets_neither_ids_nor_rates() {
     let mut desk = Desk::with(|rule| rule.every = Some(Duration::from_secs(10)));
     let command = desk.command(950.0, 0);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use forehearth_command::{AuditError, AuditLog, Command, Gate, Now, Order, Refusal};
+use forehearth_command::{AuditError, AuditLog, Command, Gate, KEY, Now, Order, Refusal};
 use forehearth_driver::{WriteError, WriteOrder};
 use forehearth_model::{Stamp, TagId, Value};
 use forehearth_publish::{Incoming, Outcome, ReplyTo, Request};
@@ -77,6 +77,9 @@ impl Desk {
         mut commands: mpsc::Receiver<Incoming>,
         mut plans: mpsc::Receiver<Doors>,
     ) {
+        if let Err(error) = self.recall().await {
+            tracing::error!("commands are refused until this is mended: {error}");
+        }
         let mut minute = tokio::time::interval(PERIOD);
         loop {
             tokio::select! {
@@ -96,6 +99,23 @@ impl Desk {
         self.write_unwritten().await;
     }
 
+    /// What an earlier run received must not fire again.
+    ///
+    /// # Errors
+    /// When the audit can't be opened.
+    async fn recall(&mut self) -> Result<(), AuditError> {
+        if self.audit.is_absent() {
+            return Ok(());
+        }
+        self.audit.open().await?;
+        let keys: Vec<String> = match &self.audit.log {
+            Some(log) => log.keys().map(str::to_owned).collect(),
+            None => Vec::new(),
+        };
+        self.gate.remember(keys, now());
+        Ok(())
+    }
+
     /// Takes up another plan. A tag is the same if its names are.
     fn renew(&mut self, mut doors: Doors) {
         let rules = std::mem::take(&mut doors.rules);
@@ -111,11 +131,14 @@ impl Desk {
     /// One command: refused and answered, or on its way to a link.
     async fn take(&mut self, incoming: Incoming) {
         let Incoming { broker, request, reply } = incoming;
-        let now = Now { instant: Instant::now(), stamp: clock::now(), clock: clock::state() };
+        let now = now();
         let judged = self.judge(&broker, &request, now);
         let facts = facts::asked("command", now.stamp, &broker, &request);
         match judged {
-            Ok((place, order, left)) => self.send(place, order, left, facts, reply).await,
+            Ok((place, order, left)) => {
+                let key = id(&broker, &request);
+                self.send((place, order, left), key, facts, reply).await;
+            }
             Err(refusal) => self.refuse(now.instant, facts, reply, &refusal).await,
         }
     }
@@ -146,13 +169,13 @@ impl Desk {
     /// Writes the order down, and only then hands it to the link.
     async fn send(
         &mut self,
-        place: Place,
-        order: Order,
-        left: Duration,
+        (place, order, left): (Place, Order, Duration),
+        key: String,
         mut facts: Map<String, Json>,
         reply: ReplyTo,
     ) {
         facts.insert("raw".to_owned(), facts::plain(&order.raw));
+        facts.insert(KEY.to_owned(), key.into());
         let until = Instant::now() + left;
         if let Err(error) = self.audit.write(facts.clone(), &self.counts).await {
             self.gate.finished(place.tag);
@@ -236,6 +259,19 @@ impl Desk {
 }
 
 impl Audit {
+    /// Whether no command was ever received here.
+    fn is_absent(&self) -> bool {
+        !self.dir.join(forehearth_command::FILE).exists()
+    }
+
+    /// Opens it on a thread that may block.
+    async fn open(&mut self) -> Result<(), AuditError> {
+        let dir = self.dir.clone();
+        let opened = spawn_blocking(move || AuditLog::open(&dir)).await;
+        self.log = Some(opened.unwrap_or_else(|panic| Err(lost(panic)))?);
+        Ok(())
+    }
+
     /// Adds a line on a thread that may block.
     async fn write(&mut self, facts: Map<String, Json>, counts: &Counts) -> Result<(), AuditError> {
         let (dir, log) = (self.dir.clone(), self.log.take());
@@ -247,14 +283,22 @@ impl Audit {
             let written = log.write(facts);
             Ok((log, written))
         });
-        let (log, written) = written.await.unwrap_or_else(|panic| {
-            let path = PathBuf::from(forehearth_command::FILE);
-            Err(AuditError::Io { path, reason: std::io::Error::other(panic) })
-        })?;
+        let (log, written) = written.await.unwrap_or_else(|panic| Err(lost(panic)))?;
         counts.audited(log.link().lines);
         self.log = Some(log);
         written
     }
+}
+
+/// The thread that wrote is gone, and what it wrote is unknown.
+fn lost(panic: tokio::task::JoinError) -> AuditError {
+    let path = PathBuf::from(forehearth_command::FILE);
+    AuditError::Io { path, reason: std::io::Error::other(panic) }
+}
+
+/// Both clocks, as the gate wants them.
+fn now() -> Now {
+    Now { instant: Instant::now(), stamp: clock::now(), clock: clock::state() }
 }
 
 /// When a command is too old; `None` when it does not say.
