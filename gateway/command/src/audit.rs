@@ -12,7 +12,7 @@
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
@@ -30,6 +30,9 @@ pub const KEY: &str = "key";
 
 /// Longest line that is read. Chosen: a command is refused long before.
 const LONGEST_LINE_BYTES: u64 = 64 * 1024;
+
+/// What is kept of a torn line; escaped, it must fit a line again.
+const TORN_BYTES: usize = 512;
 
 /// Why the audit can't be kept.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +66,8 @@ pub struct AuditLog {
     chain: Chain,
     /// After a failed write the file's end is unknown until it was opened anew.
     doubtful: bool,
+    /// From this size on it is put aside.
+    most: u64,
     /// What the newest lines name as [`KEY`], the newest last.
     keys: VecDeque<String>,
 }
@@ -76,6 +81,9 @@ impl AuditLog {
     pub fn open(dir: &Path) -> Result<Self, AuditError> {
         let path = dir.join(FILE);
         let failed = |reason| AuditError::Io { path: path.clone(), reason };
+        if fs::symlink_metadata(&path).is_ok_and(|found| !found.is_file()) {
+            return Err(failed(io::Error::other("it is no file")));
+        }
         let mut options = OpenOptions::new();
         options.read(true).append(true).create(true).mode(0o600);
         let mut file = options.open(&path).map_err(failed)?;
@@ -92,7 +100,16 @@ impl AuditLog {
             }
         })?;
         let size = file.seek(SeekFrom::End(0)).map_err(failed)?;
-        let mut log = Self { dir: dir.to_owned(), file, size, first, chain, doubtful: false, keys };
+        let mut log = Self {
+            dir: dir.to_owned(),
+            file,
+            size,
+            first,
+            chain,
+            doubtful: false,
+            most: SEGMENT_BYTES,
+            keys,
+        };
         if whole < size {
             log.set_torn_aside(whole)?;
         }
@@ -120,7 +137,8 @@ impl AuditLog {
         if self.doubtful {
             *self = Self::open(&self.dir)?;
         }
-        if self.size >= SEGMENT_BYTES {
+        self.is_ours()?;
+        if self.size >= self.most {
             self.put_aside()?;
         }
         let mut chain = self.chain.clone();
@@ -140,6 +158,24 @@ impl AuditLog {
         }
     }
 
+    /// Whether the file under our name is still the one that is written to,
+    /// and as long as it was left. Else somebody removes what was done.
+    fn is_ours(&self) -> Result<(), AuditError> {
+        let path = self.dir.join(FILE);
+        let there = fs::symlink_metadata(&path).and_then(|there| {
+            let ours = self.file.metadata()?;
+            Ok((there.dev(), there.ino(), there.len()) == (ours.dev(), ours.ino(), self.size))
+        });
+        match there {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                let reason = io::Error::other("somebody else has changed or replaced it");
+                Err(AuditError::Io { path, reason })
+            }
+            Err(reason) => Err(AuditError::Io { path, reason }),
+        }
+    }
+
     fn put_aside(&mut self) -> Result<(), AuditError> {
         let path = self.dir.join(FILE);
         let aside = self.dir.join(format!("audit-{:012}.log", self.first));
@@ -156,6 +192,7 @@ impl AuditLog {
         (&self.file).take(LONGEST_LINE_BYTES).read_to_end(&mut torn).map_err(failed)?;
         self.file.set_len(whole).map_err(failed)?;
         self.size = whole;
+        torn.truncate(TORN_BYTES);
         let text = String::from_utf8_lossy(&torn).into_owned();
         self.write(Map::from_iter([
             ("event".to_owned(), "torn".into()),

@@ -69,13 +69,16 @@ struct Door {
     rule: WriteRule,
     last: Option<Instant>,
     busy: bool,
+    /// When the last order ended and what was read back, if that is certain:
+    /// until the tag is read again, what a poll said before is out of date.
+    written: Option<(Instant, Option<Value>)>,
 }
 
 impl Gate {
     /// A gate with a door for each tag that may be written.
     #[must_use]
     pub fn new(rules: impl IntoIterator<Item = (TagId, WriteRule)>) -> Self {
-        let door = |(tag, rule)| (tag, Door { rule, last: None, busy: false });
+        let door = |(tag, rule)| (tag, Door { rule, last: None, busy: false, written: None });
         Self { doors: rules.into_iter().map(door).collect(), ids: HashMap::new() }
     }
 
@@ -101,8 +104,10 @@ impl Gate {
         let old = std::mem::take(&mut self.doors);
         let door = |(tag, rule)| {
             let before = was(tag).and_then(|tag| old.get(&tag));
-            let (last, busy) = before.map_or((None, false), |door| (door.last, door.busy));
-            (tag, Door { rule, last, busy })
+            let last = before.and_then(|door| door.last);
+            let written = before.and_then(|door| door.written.clone());
+            let busy = before.is_some_and(|door| door.busy);
+            (tag, Door { rule, last, busy, written })
         };
         self.doors = rules.into_iter().map(door).collect();
     }
@@ -125,34 +130,39 @@ impl Gate {
         inputs: &dyn Inputs,
     ) -> Result<Order, Refusal> {
         self.forget(now);
-        let door = self.doors.get_mut(&command.tag).ok_or(Refusal::NotWritable)?;
+        let door = self.doors.get(&command.tag).ok_or(Refusal::NotWritable)?;
         if command.id.is_empty() || command.id.len() > LONGEST_ID_BYTES {
             return Err(Refusal::BadId);
         }
         in_time(command, now)?;
-        // Before the id is remembered: a refused repeat must not live longer.
         if self.ids.contains_key(&command.id) {
             return Err(Refusal::Repeated);
         }
         if self.ids.len() >= REMEMBERED {
             return Err(Refusal::TooMany);
         }
-        self.ids.insert(command.id.clone(), (command.expires, now.instant + VALID_FOR));
         let order = door.rule.order(command)?;
         door.admits(now)?;
-        door.rule.step(&order, inputs)?;
+        let present = Present { doors: &self.doors, inputs, now: now.instant };
+        door.step(&order, &present)?;
         if let Some(interlock) = &door.rule.interlock {
-            interlock.holds(inputs).map_err(Refusal::Interlock)?;
+            interlock.holds(&present).map_err(Refusal::Interlock)?;
         }
-        door.busy = true;
-        door.last = Some(now.instant);
+        // Only now: what is refused does not fire, and must not use up the memory.
+        self.ids.insert(command.id.clone(), (command.expires, now.instant + VALID_FOR));
+        if let Some(door) = self.doors.get_mut(&command.tag) {
+            door.busy = true;
+            door.last = Some(now.instant);
+        }
         Ok(order)
     }
 
-    /// The order for `tag` has ended, well or not.
-    pub fn finished(&mut self, tag: TagId) {
+    /// The order for `tag` has ended, well or not; `holds` is what was read
+    /// back, in engineering units, `None` when nobody knows.
+    pub fn finished(&mut self, tag: TagId, now: Instant, holds: Option<Value>) {
         if let Some(door) = self.doors.get_mut(&tag) {
             door.busy = false;
+            door.written = Some((now, holds));
         }
     }
 
@@ -179,7 +189,53 @@ fn in_time(command: &Command, now: Now) -> Result<(), Refusal> {
     }
 }
 
+/// Present values, without those that a write has overtaken.
+struct Present<'a> {
+    doors: &'a HashMap<TagId, Door>,
+    inputs: &'a dyn Inputs,
+    now: Instant,
+}
+
+impl Inputs for Present<'_> {
+    fn known(&self, tag: TagId) -> Option<Known> {
+        let known = self.inputs.known(tag)?;
+        let written = self.doors.get(&tag).and_then(|door| door.written.as_ref());
+        let since = written.map(|(at, _)| self.now.saturating_duration_since(*at));
+        match since {
+            Some(since) if known.age >= since => None,
+            _ => Some(known),
+        }
+    }
+}
+
 impl Door {
+    /// Whether the order is near enough to what the tag holds. For as long as
+    /// a scan may still be under way that read the tag before the last write,
+    /// what was written counts as well as what was read.
+    fn step(&self, order: &Order, present: &Present<'_>) -> Result<(), Refusal> {
+        let Some(max_step) = self.rule.max_step else { return Ok(()) };
+        let recent = self
+            .written
+            .as_ref()
+            .filter(|(at, _)| present.now.saturating_duration_since(*at) <= self.rule.fresh_for);
+        let read = present.known(order.tag);
+        if let Some((_, holds)) = recent {
+            match (holds, &read) {
+                (Some(value), _) => near(order, value, max_step)?,
+                (None, None) => return Err(Refusal::PresentUnknown),
+                (None, Some(_)) => {}
+            }
+            if read.is_none() {
+                return Ok(());
+            }
+        }
+        let known = read.ok_or(Refusal::PresentUnknown)?;
+        if known.severity != Severity::Good || known.age > self.rule.fresh_for {
+            return Err(Refusal::PresentUnknown);
+        }
+        near(order, &known.value, max_step)
+    }
+
     fn admits(&self, now: Now) -> Result<(), Refusal> {
         if self.busy {
             return Err(Refusal::Busy);
@@ -208,21 +264,15 @@ impl WriteRule {
         }
         Ok(Order { tag: command.tag, raw, engineering })
     }
+}
 
-    fn step(&self, order: &Order, inputs: &dyn Inputs) -> Result<(), Refusal> {
-        let Some(max_step) = self.max_step else { return Ok(()) };
-        let known = inputs.known(order.tag).ok_or(Refusal::PresentUnknown)?;
-        if known.severity != Severity::Good || known.age > self.fresh_for {
-            return Err(Refusal::PresentUnknown);
-        }
-        let (Some(present), Some(value)) = (known.value.as_f64(), order.engineering.as_f64())
-        else {
-            return Err(Refusal::PresentUnknown);
-        };
-        let step = (value - present).abs();
-        // NaN is no step that could be allowed.
-        if step <= max_step { Ok(()) } else { Err(Refusal::StepTooWide { value, step, max_step }) }
-    }
+fn near(order: &Order, present: &Value, max_step: f64) -> Result<(), Refusal> {
+    let (Some(present), Some(value)) = (present.as_f64(), order.engineering.as_f64()) else {
+        return Err(Refusal::PresentUnknown);
+    };
+    let step = (value - present).abs();
+    // NaN is no step that could be allowed.
+    if step <= max_step { Ok(()) } else { Err(Refusal::StepTooWide { value, step, max_step }) }
 }
 
 #[cfg(test)]

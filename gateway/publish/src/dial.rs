@@ -25,8 +25,10 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// dead peer is found much earlier by missing confirmations.
 const WRITE_WITHIN: Duration = Duration::from_secs(30);
 
-/// Largest packet taken in; commands and STATE are far smaller.
-const INCOMING_LIMIT_BYTES: u32 = 256 * 1024;
+/// Largest packet taken in. Commands and STATE are far smaller; but in 3.1.1 a
+/// larger one ends the connection, and a retained one would do so at each
+/// connect, so the bound is what a small box can spare and no less.
+const INCOMING_LIMIT_BYTES: u32 = 8 * 1024 * 1024;
 
 /// rumqttc 0.25 panics below this where it speaks MQTT 5. A map asks for as
 /// much at least.

@@ -15,6 +15,59 @@ fn with_lines(count: u32) -> tempfile::TempDir {
     dir
 }
 
+/// Makes the file look full.
+fn fill(log: &mut AuditLog) {
+    log.most = log.size;
+}
+
+#[test]
+fn a_file_that_somebody_else_touches_takes_no_more_lines() {
+    for touch in [
+        (|path: &Path| fs::remove_file(path).unwrap()) as fn(&Path),
+        |path| fs::rename(path, path.with_extension("old")).unwrap(),
+        |path| File::options().write(true).open(path).unwrap().set_len(0).unwrap(),
+    ] {
+        let dir = with_lines(2);
+        let mut log = AuditLog::open(dir.path()).unwrap();
+        touch(&dir.path().join(FILE));
+        assert!(log.write(facts(3)).is_err());
+        assert!(log.write(facts(3)).is_err(), "not even when asked again");
+    }
+}
+
+#[test]
+fn a_link_in_its_place_is_not_followed() {
+    let dir = tempfile::tempdir().unwrap();
+    let elsewhere = dir.path().join("elsewhere");
+    fs::write(&elsewhere, "a text without a line end").unwrap();
+    std::os::unix::fs::symlink(&elsewhere, dir.path().join(FILE)).unwrap();
+    assert!(AuditLog::open(dir.path()).is_err());
+    assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "a text without a line end");
+}
+
+#[test]
+fn a_torn_end_of_zeros_does_not_end_the_audit() {
+    let dir = with_lines(2);
+    let path = dir.path().join(FILE);
+    let mut bytes = fs::read(&path).unwrap();
+    bytes.extend(vec![0; 12_000]);
+    fs::write(&path, bytes).unwrap();
+    assert_eq!(AuditLog::open(dir.path()).unwrap().link().lines, 3);
+    assert_eq!(AuditLog::open(dir.path()).unwrap().link().lines, 3);
+}
+
+#[test]
+fn every_number_reads_back_as_it_was_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = AuditLog::open(dir.path()).unwrap();
+    for value in [949.800_000_000_000_1, 2.771_507_794_182_597_5e-163, 0.1 + 0.2] {
+        let mut facts = facts(0);
+        facts.insert("value".to_owned(), value.into());
+        log.write(facts).unwrap();
+    }
+    assert!(verify(dir.path()).is_ok());
+}
+
 #[test]
 fn the_chain_goes_on_over_a_restart() {
     let dir = with_lines(3);
@@ -68,10 +121,10 @@ fn nothing_is_added_to_a_forged_audit() {
 fn a_full_file_is_put_aside_and_the_chain_runs_through_both() {
     let dir = with_lines(2);
     let mut log = AuditLog::open(dir.path()).unwrap();
-    log.size = SEGMENT_BYTES;
+    fill(&mut log);
     log.write(facts(2)).unwrap();
     log.write(facts(3)).unwrap();
-    log.size = SEGMENT_BYTES;
+    fill(&mut log);
     log.write(facts(4)).unwrap();
     let verified = verify(dir.path()).unwrap();
     assert_eq!((verified.files.len(), verified.end.lines), (3, 5));
@@ -82,7 +135,7 @@ fn a_full_file_is_put_aside_and_the_chain_runs_through_both() {
 fn a_file_that_was_put_aside_and_lost_shows() {
     let dir = with_lines(2);
     let mut log = AuditLog::open(dir.path()).unwrap();
-    log.size = SEGMENT_BYTES;
+    fill(&mut log);
     log.write(facts(2)).unwrap();
     fs::remove_file(dir.path().join("audit-000000000000.log")).unwrap();
     assert!(verify(dir.path()).is_err());

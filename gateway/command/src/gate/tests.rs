@@ -85,8 +85,9 @@ impl Desk {
     /// Sends `value` at `second`; an order that goes out has ended at once.
     fn send(&mut self, value: f64, second: u64) -> Result<Order, Refusal> {
         let command = self.command(value, second);
-        let order = self.gate.judge(&command, self.now(second), &self.plant)?;
-        self.gate.finished(SETPOINT);
+        let now = self.now(second);
+        let order = self.gate.judge(&command, now, &self.plant)?;
+        self.gate.finished(SETPOINT, now.instant, Some(order.engineering.clone()));
         Ok(order)
     }
 }
@@ -146,7 +147,7 @@ fn the_same_command_fires_once_even_when_the_clock_is_set_back() {
     let mut desk = Desk::with(|_| {});
     let command = desk.command(950.0, 100);
     assert!(desk.gate.judge(&command, desk.now(100), &desk.plant).is_ok());
-    desk.gate.finished(SETPOINT);
+    desk.gate.finished(SETPOINT, desk.start, None);
     let repeated = Err(Refusal::Repeated);
     assert_eq!(desk.gate.judge(&command, desk.now(101), &desk.plant), repeated);
     for _ in 0..REMEMBERED - 1 {
@@ -182,7 +183,7 @@ fn a_step_needs_a_fresh_good_value_to_start_from() {
     assert_eq!(desk.send(950.0, 0), Err(Refusal::PresentUnknown));
     desk.plant.holds(SETPOINT, 948.0, Severity::Good, 1);
     assert!(desk.send(950.0, 0).is_ok());
-    assert!(matches!(desk.send(953.1, 0), Err(Refusal::StepTooWide { .. })));
+    assert!(matches!(desk.send(955.1, 0), Err(Refusal::StepTooWide { .. })));
 }
 
 #[test]
@@ -199,7 +200,7 @@ fn one_order_per_tag_is_on_its_way() {
     let (first, second) = (desk.command(950.0, 0), desk.command(951.0, 0));
     assert!(desk.gate.judge(&first, desk.now(0), &desk.plant).is_ok());
     assert_eq!(desk.gate.judge(&second, desk.now(0), &desk.plant), Err(Refusal::Busy));
-    desk.gate.finished(SETPOINT);
+    desk.gate.finished(SETPOINT, desk.start, None);
     assert!(desk.send(951.0, 0).is_ok());
 }
 
@@ -245,11 +246,56 @@ fn another_plan_forgets_neither_ids_nor_rates() {
     assert_eq!(desk.gate.judge(&again, desk.now(1), &desk.plant), Err(Refusal::Repeated));
     let other = Command { tag: moved, id: "other".into(), ..command.clone() };
     assert_eq!(desk.gate.judge(&other, desk.now(1), &desk.plant), Err(Refusal::Busy));
-    desk.gate.finished(moved);
+    desk.gate.finished(moved, desk.start, None);
     let third = Command { tag: moved, id: "third".into(), ..command.clone() };
     assert!(matches!(
         desk.gate.judge(&third, desk.now(2), &desk.plant),
         Err(Refusal::TooSoon { .. })
     ));
     assert_eq!(desk.gate.judge(&command, desk.now(2), &desk.plant), Err(Refusal::NotWritable));
+}
+
+#[test]
+fn a_step_starts_from_what_was_written_until_the_tag_is_read_again() {
+    let mut desk = Desk::with(|rule| {
+        rule.max_step = Some(20.0);
+        rule.fresh_for = Duration::from_secs(30);
+    });
+    desk.plant.holds(SETPOINT, 950.0, Severity::Good, 1);
+    assert!(desk.send(970.0, 10).is_ok());
+    // A poll of 10 s has not read it yet.
+    desk.plant.holds(SETPOINT, 950.0, Severity::Good, 2);
+    assert!(matches!(desk.send(930.0, 11), Err(Refusal::StepTooWide { .. })));
+    assert!(desk.send(960.0, 11).is_ok());
+    // Read since: both what was written and what is read count for a while.
+    desk.plant.holds(SETPOINT, 940.0, Severity::Good, 1);
+    assert!(matches!(desk.send(925.0, 14), Err(Refusal::StepTooWide { .. })));
+    assert!(desk.send(945.0, 14).is_ok());
+}
+
+#[test]
+fn an_interlock_does_not_believe_a_value_that_a_write_has_overtaken() {
+    let door = TagId(3);
+    let gate = Gate::new([
+        (SETPOINT, WriteRule { interlock: Some(Box::new(DoorClosed(door))), ..rule() }),
+        (door, WriteRule { bounds: (0.0, 1.0), scaling: Scaling::NONE, ..rule() }),
+    ]);
+    let mut desk = Desk { gate, plant: Plant::default(), start: Instant::now(), ids: 0 };
+    desk.plant.holds(door, 1.0, Severity::Good, 1);
+    let open = Command { tag: door, value: Value::Int(0), ..desk.command(0.0, 10) };
+    assert!(desk.gate.judge(&open, desk.now(10), &desk.plant).is_ok());
+    desk.gate.finished(door, desk.now(10).instant, Some(Value::Int(0)));
+    desk.plant.holds(door, 1.0, Severity::Good, 2); // read before the write
+    assert!(matches!(desk.send(950.0, 11), Err(Refusal::Interlock(_))));
+    desk.plant.holds(door, 1.0, Severity::Good, 1); // read after it
+    assert!(desk.send(950.0, 13).is_ok());
+}
+
+#[test]
+fn refused_commands_do_not_use_up_the_memory() {
+    let mut desk = Desk::with(|_| {});
+    for _ in 0..REMEMBERED + 1 {
+        assert!(matches!(desk.send(10.0, 0), Err(Refusal::OutOfBounds { .. })));
+    }
+    assert!(desk.send(950.0, 0).is_ok());
 }

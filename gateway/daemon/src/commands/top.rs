@@ -159,11 +159,11 @@ fn screen(status: &Value, past: Option<(&Value, Duration)>) -> String {
             "{:<20} {:<10} {:>10} {:>12} {:>10} {:>9} {:>9}  {}",
             text(&broker["name"]),
             text(&broker["state"]),
-            books["delivered"],
+            books["delivered"].to_string(),
             rate(&books["delivered"], before),
-            books["waiting"],
-            books["shed"],
-            books["expired"],
+            books["waiting"].to_string(),
+            books["shed"].to_string(),
+            books["expired"].to_string(),
             short(&text(&broker["last_error"])),
         );
     }
@@ -185,11 +185,11 @@ fn screen(status: &Value, past: Option<(&Value, Duration)>) -> String {
             "{:<20} {:<10} {:>10} {:>12} {:>10} {:>9} {:>9}  {}",
             text(&link["name"]),
             text(&link["state"]),
-            link["polls"],
+            link["polls"].to_string(),
             rate(&link["requests"], before),
-            link["failures"],
-            link["overruns"],
-            link["timeouts"],
+            link["failures"].to_string(),
+            link["overruns"].to_string(),
+            link["timeouts"].to_string(),
             short(&text(&link["last_error"])),
         );
     }

@@ -136,7 +136,7 @@ impl Desk {
         let facts = facts::asked("command", now.stamp, &broker, &request);
         match judged {
             Ok((place, order, left)) => {
-                let key = id(&broker, &request);
+                let key = id(&request);
                 self.send((place, order, left), key, facts, reply).await;
             }
             Err(refusal) => self.refuse(now.instant, facts, reply, &refusal).await,
@@ -154,7 +154,7 @@ impl Desk {
         let place = doors.places.get(&name).ok_or(Refusal::NotWritable)?;
         let expires = expiry(request).ok_or(Refusal::Expired)?;
         let command = Command {
-            id: id(broker, request),
+            id: id(request),
             broker: broker.to_owned(),
             tag: place.tag,
             value: request.value.clone(),
@@ -178,7 +178,7 @@ impl Desk {
         facts.insert(KEY.to_owned(), key.into());
         let until = Instant::now() + left;
         if let Err(error) = self.audit.write(facts.clone(), &self.counts).await {
-            self.gate.finished(place.tag);
+            self.gate.finished(place.tag, Instant::now(), None);
             let refusal = Refusal::NoAudit(error.to_string());
             tracing::error!("{refusal}");
             self.counts.refused();
@@ -205,10 +205,9 @@ impl Desk {
         let name = tag.map(|(device, tag)| (device.to_owned(), tag.to_owned()));
         let places = self.doors.as_ref().map(|doors| &doors.places);
         let now = name.and_then(|name| places?.get(&name)).map(|place| place.tag);
-        self.gate.finished(now.unwrap_or(place.tag));
-
         let (outcome, reason, value) = told(end);
         let value = value.map(|raw| place.scaling.engineering(&raw));
+        self.gate.finished(now.unwrap_or(place.tag), Instant::now(), value.clone());
         facts.insert("event".to_owned(), "end".into());
         facts.insert("time".to_owned(), clock::now().to_string().into());
         let facts = facts::ended(facts, outcome, &reason, value.as_ref());
@@ -307,16 +306,17 @@ fn expiry(request: &Request) -> Option<Stamp> {
     request.expires_at.or_else(sent)
 }
 
-/// Clients name their commands per broker. Sparkplug has no ids: there the
-/// same value for the same tag with the same time is the same command.
-fn id(broker: &str, request: &Request) -> String {
+/// What a client named is one command over whichever broker it comes: two may
+/// share a topic. Sparkplug has no ids: there the same value for the same tag
+/// with the same time is the same command.
+fn id(request: &Request) -> String {
     if request.id.is_empty() {
         let Request { device, tag, value, sent, .. } = request;
         let mut same = DefaultHasher::new();
         (device, tag, value.to_string(), sent.map(Stamp::micros)).hash(&mut same);
-        return format!("{broker}/#{:016x}", same.finish());
+        return format!("#{:016x}", same.finish());
     }
-    format!("{broker}/{}", request.id)
+    request.id.clone()
 }
 
 /// What is said of an end, and the raw value that was read back.

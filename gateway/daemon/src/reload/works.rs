@@ -319,11 +319,12 @@ impl Works {
     }
 }
 
-/// Whether a broker's connection announces all tags when it is made, so that
-/// another set of tags needs another connection. The native and the JSON
-/// format learn a new catalogue from the first batch that names it.
+/// Whether a broker's connection knows the tags from when it is made, so that
+/// another set of tags needs another connection: Sparkplug announces them, and
+/// commands name them. Otherwise the native and the JSON format learn a new
+/// catalogue from the first batch that names it.
 fn is_born_of_catalogue(broker: &BrokerPlan) -> bool {
-    matches!(broker.format, BrokerFormat::Sparkplug { .. })
+    broker.commands || matches!(broker.format, BrokerFormat::Sparkplug { .. })
 }
 
 /// Those that go on, by their place in the new plan, and the rest.
