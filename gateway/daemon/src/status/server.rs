@@ -1,11 +1,12 @@
 //! The small HTTP server behind `[status] listen`.
 
-use std::future::IntoFuture as _;
+use std::future::{Future as _, IntoFuture as _};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -16,6 +17,7 @@ use axum::serve::Listener;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{Instant, Sleep};
 
 use super::snapshot::Snapshot;
 use super::{metrics, page};
@@ -67,6 +69,10 @@ pub async fn serve(
 /// fill the page's places and never the descriptors that links and disk need.
 const CONNECTIONS: usize = 32;
 
+/// How long a client may take for one request. Chosen: a browser needs
+/// milliseconds; whoever sends a header byte by byte gives its place back.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// A listener that takes a new connection only when a place is free.
 struct Bounded {
     listener: TcpListener,
@@ -81,7 +87,8 @@ impl Listener for Bounded {
         // The semaphore is never closed.
         let place = Arc::clone(&self.places).acquire_owned().await.ok();
         let (stream, peer) = Listener::accept(&mut self.listener).await;
-        (Seated { stream, _place: place }, peer)
+        let until = Box::pin(tokio::time::sleep(PATIENCE));
+        (Seated { stream, until, _place: place }, peer)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -92,6 +99,8 @@ impl Listener for Bounded {
 /// A connection and the place it takes while it lives.
 struct Seated {
     stream: TcpStream,
+    /// When it must have asked; an answer begins it anew.
+    until: Pin<Box<Sleep>>,
     _place: Option<OwnedSemaphorePermit>,
 }
 
@@ -101,7 +110,11 @@ impl AsyncRead for Seated {
         context: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, into)
+        let read = Pin::new(&mut self.stream).poll_read(context, into);
+        if self.until.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        read
     }
 }
 
@@ -111,6 +124,7 @@ impl AsyncWrite for Seated {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.until.as_mut().reset(Instant::now() + PATIENCE);
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
@@ -181,5 +195,24 @@ mod tests {
         assert!(refused.is_err(), "one more than there are places was served");
         drop(silent);
         assert!(ask(address).await.starts_with("HTTP/1.1 200"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_does_not_end_its_request_gives_its_place_back() {
+        let free = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = free.local_addr().unwrap();
+        drop(free);
+        let (_stop, stopped) = watch::channel(false);
+        tokio::spawn(serve(address, Arc::new(Snapshot::default), stopped));
+        let mut slow = loop {
+            match TcpStream::connect(address).await {
+                Ok(stream) => break stream,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        };
+        slow.write_all(b"GET /livez HTTP/1.1\r\nHost: x").await.unwrap();
+        let mut rest = Vec::new();
+        let ended = tokio::time::timeout(Duration::from_secs(60), slow.read_to_end(&mut rest));
+        assert!(ended.await.is_ok(), "the connection is ended");
     }
 }
