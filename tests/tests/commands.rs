@@ -131,7 +131,7 @@ fn what_may_not_be_written_never_leaves_and_garbage_drops_nothing() {
     refused("2", "furnace/setpoint", json!(975.0), "step-too-wide");
     refused("3", "furnace/setpoint", json!("hot"), "misfit");
     refused("4", "furnace/measured", json!(950.0), "not-writable");
-    refused("5", "furnace/nothing", json!(1), "");
+    refused("5", "furnace/nothing", json!(1), "no-such-tag");
     stage.operator.send("6", "furnace/setpoint", &json!(951.0), -1);
     assert_eq!(stage.operator.answer("6")["result"], "expired");
     stage.operator.send("7", "furnace/setpoint", &json!(951.0), 24 * 3600);

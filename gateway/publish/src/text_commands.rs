@@ -84,7 +84,7 @@ impl TextCommands {
 /// With what the client is told.
 fn parse(payload: &[u8], seen: &Catalogue) -> Result<Request, Reply> {
     let refuse = |id: &str, tag: &str, reason: &str| {
-        Reply::refused(id.to_owned(), tag.to_owned(), reason.to_owned())
+        Reply::refused(id.to_owned(), tag.to_owned(), format!("malformed: {reason}"))
     };
     let Ok(Json::Object(fields)) = serde_json::from_slice(payload) else {
         return Err(refuse("", "", "a command is a JSON object with id, tag, value, expires_at"));
@@ -98,9 +98,13 @@ fn parse(payload: &[u8], seen: &Catalogue) -> Result<Request, Reply> {
         let other: String = other.chars().take(40).collect();
         return Err(refuse(id, "", &format!("`{other}` is no part of a command")));
     }
-    let named = text_of(&fields, "tag").and_then(|tag| find(seen, tag));
-    let Some((device, tag)) = named else {
-        return Err(refuse(id, "", "`tag` must name a tag: \"device/tag\""));
+    let Some(name) = text_of(&fields, "tag") else {
+        return Err(refuse(id, "", "`tag` must be a text, \"device/tag\""));
+    };
+    let Some((device, tag)) = find(seen, name) else {
+        let name: String = name.chars().take(LONGEST_ID).collect();
+        let reason = "no-such-tag: this broker sees no device/tag of this name";
+        return Err(Reply::refused(id.to_owned(), name, reason));
     };
     let full = format!("{device}/{tag}");
     let Some(value) = fields.get("value").and_then(value_of) else {

@@ -201,7 +201,7 @@ impl Desk {
     async fn ended(&mut self, ended: Option<Ended>) {
         let Some(Ended { place, mut facts, end, reply }) = ended else { return };
         // Under another plan it is the tag of the same name whose door opens.
-        let tag = facts.get("tag").and_then(Json::as_str).and_then(|name| name.rsplit_once('/'));
+        let tag = facts.get("tag").and_then(Json::as_str).and_then(|name| name.split_once('/'));
         let name = tag.map(|(device, tag)| (device.to_owned(), tag.to_owned()));
         let places = self.doors.as_ref().map(|doors| &doors.places);
         let now = name.and_then(|name| places?.get(&name)).map(|place| place.tag);
