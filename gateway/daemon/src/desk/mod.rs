@@ -1,5 +1,6 @@
 //! The command desk: what a broker asks for goes through the gate, into the audit and to a link, and its answer back.
 
+mod audit;
 mod counts;
 mod doors;
 mod facts;

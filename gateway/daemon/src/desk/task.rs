@@ -5,15 +5,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use forehearth_command::{AuditError, AuditLog, Command, Gate, KEY, Now, Order, Refusal};
+use forehearth_command::{AuditError, Command, Gate, KEY, Now, Order, Refusal};
 use forehearth_driver::{WriteError, WriteOrder};
 use forehearth_model::{Stamp, TagId, Value};
 use forehearth_publish::{Incoming, Outcome, ReplyTo, Request};
 use forehearth_source::Slip;
 use serde_json::{Map, Value as Json};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::task::JoinSet;
 
+use super::audit::Audit;
 use super::counts::Counts;
 use super::doors::{Doors, Place};
 use super::facts;
@@ -42,12 +43,6 @@ pub struct Desk {
     orders: JoinSet<Ended>,
 }
 
-/// The audit, opened when it is first needed and again after a failure.
-struct Audit {
-    dir: PathBuf,
-    log: Option<AuditLog>,
-}
-
 /// An order that came back from its link.
 struct Ended {
     place: Place,
@@ -62,7 +57,7 @@ impl Desk {
         Self {
             gate: Gate::new([]),
             doors: None,
-            audit: Audit { dir: state, log: None },
+            audit: Audit::of(state),
             throttle: Throttle::new(Instant::now()),
             counts,
             orders: JoinSet::new(),
@@ -108,11 +103,7 @@ impl Desk {
             return Ok(());
         }
         self.audit.open().await?;
-        let keys: Vec<String> = match &self.audit.log {
-            Some(log) => log.keys().map(str::to_owned).collect(),
-            None => Vec::new(),
-        };
-        self.gate.remember(keys, now());
+        self.gate.remember(self.audit.keys(), now());
         Ok(())
     }
 
@@ -255,44 +246,6 @@ impl Desk {
             tracing::error!("{refusals} refusals are not in the audit: {error}");
         }
     }
-}
-
-impl Audit {
-    /// Whether no command was ever received here.
-    fn is_absent(&self) -> bool {
-        !self.dir.join(forehearth_command::FILE).exists()
-    }
-
-    /// Opens it on a thread that may block.
-    async fn open(&mut self) -> Result<(), AuditError> {
-        let dir = self.dir.clone();
-        let opened = spawn_blocking(move || AuditLog::open(&dir)).await;
-        self.log = Some(opened.unwrap_or_else(|panic| Err(lost(panic)))?);
-        Ok(())
-    }
-
-    /// Adds a line on a thread that may block.
-    async fn write(&mut self, facts: Map<String, Json>, counts: &Counts) -> Result<(), AuditError> {
-        let (dir, log) = (self.dir.clone(), self.log.take());
-        let written = spawn_blocking(move || {
-            let mut log = match log {
-                Some(log) => log,
-                None => AuditLog::open(&dir)?,
-            };
-            let written = log.write(facts);
-            Ok((log, written))
-        });
-        let (log, written) = written.await.unwrap_or_else(|panic| Err(lost(panic)))?;
-        counts.audited(log.link().lines);
-        self.log = Some(log);
-        written
-    }
-}
-
-/// The thread that wrote is gone, and what it wrote is unknown.
-fn lost(panic: tokio::task::JoinError) -> AuditError {
-    let path = PathBuf::from(forehearth_command::FILE);
-    AuditError::Io { path, reason: std::io::Error::other(panic) }
 }
 
 /// Both clocks, as the gate wants them.
