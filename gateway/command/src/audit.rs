@@ -90,15 +90,13 @@ impl AuditLog {
         let start = last_of_older(dir)?;
         let first = start.lines;
         let mut keys = VecDeque::new();
-        let (chain, whole) = read(&path, &mut file, Chain::from(start), |line| {
-            let line: Value = serde_json::from_str(line).unwrap_or_default();
-            if let Some(key) = line[KEY].as_str() {
-                if keys.len() == REMEMBERED {
-                    keys.pop_front();
-                }
-                keys.push_back(key.to_owned());
-            }
-        })?;
+        if let Some(newest) = older(dir)?.pop() {
+            let failed = |reason| AuditError::Io { path: newest.clone(), reason };
+            let lines = BufReader::new(File::open(&newest).map_err(failed)?).lines();
+            lines.map_while(Result::ok).for_each(|line| note_key(&line, &mut keys));
+        }
+        let (chain, whole) =
+            read(&path, &mut file, Chain::from(start), |line| note_key(line, &mut keys))?;
         let size = file.seek(SeekFrom::End(0)).map_err(failed)?;
         let mut log = Self {
             dir: dir.to_owned(),
@@ -122,8 +120,8 @@ impl AuditLog {
         self.chain.link()
     }
 
-    /// What the newest lines of the file named as [`KEY`] when it was opened,
-    /// at most [`REMEMBERED`].
+    /// What the newest lines of this file and the one before it named as
+    /// [`KEY`] when it was opened, at most [`REMEMBERED`].
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.keys.iter().map(String::as_str)
     }
@@ -269,6 +267,15 @@ fn read(
         see(text.trim_end());
         whole += read as u64;
     }
+}
+
+fn note_key(line: &str, keys: &mut VecDeque<String>) {
+    let line: Value = serde_json::from_str(line).unwrap_or_default();
+    let Some(key) = line[KEY].as_str() else { return };
+    if keys.len() == REMEMBERED {
+        keys.pop_front();
+    }
+    keys.push_back(key.to_owned());
 }
 
 /// Files that were put aside, oldest first.

@@ -94,6 +94,21 @@ fn the_newest_commands_are_known_again_after_a_restart() {
 }
 
 #[test]
+fn commands_of_a_file_that_was_put_aside_are_known_again() {
+    let dir = with_lines(1);
+    let mut log = AuditLog::open(dir.path()).unwrap();
+    for key in ["a", "b"] {
+        let mut facts = facts(1);
+        facts.insert(KEY.to_owned(), key.into());
+        log.write(facts).unwrap();
+        fill(&mut log);
+    }
+    let log = AuditLog::open(dir.path()).unwrap();
+    assert_eq!(log.keys().collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!(verify(dir.path()).unwrap().files.len(), 2);
+}
+
+#[test]
 fn a_torn_last_line_is_kept_and_said() {
     let dir = with_lines(3);
     let path = dir.path().join(FILE);

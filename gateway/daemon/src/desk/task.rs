@@ -200,6 +200,7 @@ impl Desk {
         let value = value.map(|raw| place.scaling.engineering(&raw));
         self.gate.finished(now.unwrap_or(place.tag), Instant::now(), value.clone());
         facts.insert("event".to_owned(), "end".into());
+        facts.remove(KEY); // the line before it has it
         facts.insert("time".to_owned(), clock::now().to_string().into());
         let facts = facts::ended(facts, outcome, &reason, value.as_ref());
         if let Err(error) = self.audit.write(facts, &self.counts).await {
